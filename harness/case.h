@@ -1,0 +1,98 @@
+// One point of the grid: plain data, its words, and its id. No dependency but the standard library.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ipcmark {
+
+// How one side of a link waits when an attempt says `again` (or, for `block`, inside the attempt itself).
+enum class Wait : std::uint8_t {
+  block,
+  poll,
+  epoll,
+  spin,
+  yield,
+  futex,
+  adaptive,  // spin for a while, then futex
+  semaphore,
+  sysv_semaphore,
+  condvar,
+  eventfd,
+};
+
+// Whether a side passes its own buffer (copy) or writes and reads inside the link (loan).
+enum class Access : std::uint8_t { copy, loan };
+
+// Whether every byte of a payload is written and read, or its first eight only.
+enum class Touch : std::uint8_t { full, header };
+
+// The kernel's limits as found, or raised inside the launch's own IPC namespace.
+enum class Limits : std::uint8_t { host, raised };
+
+// How much a link is asked to hold before its sender must wait.
+struct Capacity {
+  enum class Kind : std::uint8_t { standard, rendezvous, bounded, unbounded };
+  Kind kind = Kind::standard;
+  std::uint64_t messages = 0;  // > 0 when bounded, else 0
+
+  static constexpr Capacity bounded(std::uint64_t messages) { return {Kind::bounded, messages}; }
+  static constexpr Capacity rendezvous() { return {Kind::rendezvous, 0}; }
+  static constexpr Capacity unbounded() { return {Kind::unbounded, 0}; }
+
+  friend auto operator<=>(const Capacity&, const Capacity&) = default;
+};
+
+struct Case {
+  std::string workload;
+  std::string transport;
+  std::uint64_t message_bytes = 64;
+  Capacity capacity;
+  Wait send_wait = Wait::block;
+  Wait receive_wait = Wait::block;
+  Access send_access = Access::copy;
+  Access receive_access = Access::copy;
+  std::string placement = "unpinned";  // a class of DESIGN's words, or logical PU indexes joined by '+'
+  unsigned senders = 1;
+  unsigned receivers = 1;
+  Touch touch = Touch::full;
+  Limits limits = Limits::host;
+  std::string sched = "other";  // other | fifo:N
+
+  friend auto operator<=>(const Case&, const Case&) = default;
+};
+
+// The full set of parameters, in a fixed order:
+// workload:stream/transport:pipe/size:64/capacity:default/wait:block/access:copy/placement:same_l3/senders:1/
+// receivers:1/touch:full/limits:host/sched:other. One word when both sides agree, else "send+receive".
+std::string case_id(const Case& benchmark_case);
+
+std::string_view to_string(Wait wait);
+std::string_view to_string(Access access);
+std::string_view to_string(Touch touch);
+std::string_view to_string(Limits limits);
+std::string to_string(const Capacity& capacity);  // default | 0 | N | unbounded
+
+// "block", or "block+spin" when the two differ.
+std::string to_string(Wait send, Wait receive);
+std::string to_string(Access send, Access receive);
+
+// The inverse; nullopt for anything else.
+std::optional<Wait> parse_wait(std::string_view text);
+std::optional<Access> parse_access(std::string_view text);
+std::optional<Touch> parse_touch(std::string_view text);
+std::optional<Limits> parse_limits(std::string_view text);
+std::optional<Capacity> parse_capacity(std::string_view text);  // refuses a negative or overflowing number
+
+std::span<const Wait> all_waits();
+
+// 64, 4Ki, 1Mi, 3Gi; nullopt when malformed, zero or over 1 TiB.
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
+// 4096 -> "4Ki"; a number that is no multiple of a binary unit stays as it is.
+std::string format_bytes(std::uint64_t bytes);
+
+}  // namespace ipcmark

@@ -1,0 +1,149 @@
+// The contract between transports and workloads: three nouns (transport, link, endpoint) and no virtual call
+// per message. Everything here is compile-time; what a transport can do is read from its type.
+//
+// A transport is a type T. A link is an object T(shape), made by the launch's parent before the roles are forked.
+// An endpoint is what a role opens on it, in the role's own process, and owns alone.
+//
+// Every attempt (send, receive, loan, commit, peek, release, finish) tries once. With Wait::block the attempt itself
+// sleeps and never says `again`; with any other wait it returns at once, and after `again` the caller calls
+// wait_to_send() or wait_to_receive() and repeats the same attempt with the same bytes. Endpoints own partial
+// progress. A signal (EINTR) never surfaces. End of stream inside a message is an error (std::system_error).
+//
+// Nothing here is thread-safe: an endpoint belongs to one thread of one process.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "harness/case.h"
+#include "harness/measurement.h"
+
+namespace ipcmark {
+
+class Meeting;
+
+enum class Io : std::uint8_t {
+  done,
+  again,   // full or empty just now
+  closed,  // end of stream, or the peer has gone (EPIPE, ECONNRESET, ECONNREFUSED)
+};
+
+// Thrown by T(shape), or by an open, when this machine or this mechanism cannot give what was asked. The text is
+// the reason a person reads beside the skipped case, starting with the transport's name.
+struct Unsupported : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// What is asked of a link.
+struct Shape {
+  std::size_t message_bytes = 64;
+  Capacity capacity;
+  unsigned senders = 1;
+  unsigned receivers = 1;
+  Wait send_wait = Wait::block;
+  Wait receive_wait = Wait::block;
+  Access send_access = Access::copy;
+  Access receive_access = Access::copy;
+  std::string directory;  // the launch's own, mode 0700; names in the file system go here
+};
+
+class WaitSet {
+ public:
+  constexpr WaitSet(std::initializer_list<Wait> waits) {
+    for (Wait wait : waits) bits_ |= 1u << static_cast<unsigned>(wait);
+  }
+  constexpr bool contains(Wait wait) const { return bits_ >> static_cast<unsigned>(wait) & 1u; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+// The textbook's answers that no signature gives. Each one that can be tested has a conformance test.
+struct Facts {
+  enum class Model : std::uint8_t { message_passing, shared_memory };
+  enum class Naming : std::uint8_t { none, path, key, address };
+  enum class Unit : std::uint8_t { bytes, messages };  // what the kernel keeps: a stream of bytes, or messages
+  enum class Scope : std::uint8_t { machine, network };
+  enum class Standard : std::uint8_t { posix, system_v, linux_only, none };
+
+  std::string_view summary;  // one line for `ipcmark list transports`
+  Model model = Model::message_passing;
+  Naming naming = Naming::none;
+  Unit unit = Unit::messages;
+  Scope scope = Scope::machine;
+  Standard standard = Standard::posix;
+  WaitSet send_waits{Wait::block};
+  WaitSet receive_waits{Wait::block};
+  bool lossy = false;
+};
+
+template <class S>
+concept SenderBase = requires(S sender) {
+  { sender.finish() } -> std::same_as<Io>;  // says end of stream; may be `again`
+  { sender.wait_to_send() } -> std::same_as<void>;
+};
+
+template <class S>
+concept CopySender = SenderBase<S> && requires(S sender, std::span<const std::byte> message) {
+  { sender.send(message) } -> std::same_as<Io>;
+};
+
+// A loaned buffer holds message_bytes bytes, aligned to 8; it may be rewritten only after the receiver's release.
+template <class S>
+concept LoanSender = SenderBase<S> && requires(S sender, std::span<std::byte>& slot) {
+  { sender.loan(slot) } -> std::same_as<Io>;
+  { sender.commit() } -> std::same_as<Io>;
+};
+
+template <class R>
+concept ReceiverBase = requires(R receiver) {
+  { receiver.wait_to_receive() } -> std::same_as<void>;
+};
+
+template <class R>
+concept CopyReceiver = ReceiverBase<R> && requires(R receiver, std::span<std::byte> message) {
+  { receiver.receive(message) } -> std::same_as<Io>;
+};
+
+template <class R>
+concept LoanReceiver = ReceiverBase<R> && requires(R receiver, std::span<const std::byte>& message) {
+  { receiver.peek(message) } -> std::same_as<Io>;
+  { receiver.release() } -> std::same_as<Io>;
+};
+
+// The capacity as the mechanism reports it once opened; nullopt when it does not say.
+template <class E>
+concept ReportsLimit = requires(const E endpoint) {
+  { endpoint.limit() } -> std::same_as<std::optional<CapacityFacts::Limit>>;
+};
+
+// A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and receiver).
+template <class T>
+concept OneWayTransport = requires(T link, unsigned index, Meeting& meeting) {
+  link.open_sender(index, meeting);
+  link.open_receiver(index, meeting);
+};
+
+template <class T>
+concept DuplexTransport = requires(T link, unsigned side, Meeting& meeting) { link.open_peer(side, meeting); };
+
+template <class T>
+concept Transport = std::constructible_from<T, const Shape&> && (OneWayTransport<T> || DuplexTransport<T>) &&
+                    requires {
+                      { T::name } -> std::convertible_to<std::string_view>;
+                      { T::facts } -> std::convertible_to<const Facts&>;
+                    };
+
+// What must live until every role has ended although the link itself is dropped once all are open: a kernel object
+// that cannot be removed while in use. Its destructor removes it.
+template <class T>
+concept HasRemains = requires(T link) { link.take_remains(); };
+
+}  // namespace ipcmark
