@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/case.h"
@@ -62,6 +63,8 @@ struct Integrity {
 
 // A distribution of nanoseconds: the encoded histogram (harness/histogram.h) and figures read from it.
 struct Distribution {
+  std::string of;                         // round_trip_ns (ping_pong) | window_ns (stream)
+  std::uint64_t messages_per_sample = 1;  // a round trip is one; a window is the messages it spans
   std::uint64_t count = 0;
   std::uint64_t min_ns = 0;
   std::uint64_t max_ns = 0;
@@ -83,7 +86,7 @@ struct Measurement {
   std::uint64_t span_ns = 0;   // the timed part, as the workload defines it
   std::uint64_t warm_up_messages = 0;
   std::uint64_t bytes = 0;  // payload moved in the timed part, all directions added
-  std::optional<Distribution> round_trip;  // ping_pong
+  std::optional<Distribution> distribution;
   double cache_line_round_trip_ns = 0;     // measured in this launch between the roles' PUs; 0 when not measured
   std::vector<RoleReport> roles;
   Integrity integrity;
