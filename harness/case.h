@@ -70,6 +70,8 @@ struct Case {
 // workload:stream/transport:pipe/size:64/capacity:default/wait:block/access:copy/placement:same_l3/senders:1/
 // receivers:1/touch:full/limits:host/sched:other. One word when both sides agree, else "send+receive".
 std::string case_id(const Case& benchmark_case);
+// The exact inverse: nullopt for anything case_id does not write.
+std::optional<Case> parse_case_id(std::string_view id);
 
 std::string_view to_string(Wait wait);
 std::string_view to_string(Access access);
