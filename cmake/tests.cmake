@@ -1,0 +1,49 @@
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+# One executable per directory, one CTest entry per test. Tests that fork processes which wait, spin or hold kernel
+# objects take the lock `processors`, so that no two of them share the machine under `ctest -j`.
+function(add_gtest name)
+  cmake_parse_arguments(arg "SERIAL" "" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
+  set(properties TIMEOUT 180 LABELS ${name})
+  if(arg_SERIAL)
+    list(APPEND properties RESOURCE_LOCK processors)
+  endif()
+  gtest_discover_tests(${name}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    DISCOVERY_MODE PRE_TEST
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES ${properties})
+  if(TARGET ipcmark)
+    add_dependencies(${name} ipcmark)
+    target_compile_definitions(${name} PRIVATE "IPCMARK_BINARY=\"$<TARGET_FILE:ipcmark>\"")
+  endif()
+endfunction()
+
+add_gtest(harness_test SERIAL SOURCES ${harness_tests} LINK ipcmark_harness PkgConfig::hwloc)
+add_gtest(results_test SOURCES ${results_tests} LINK ipcmark_results nlohmann_json::nlohmann_json)
+add_gtest(workloads_test SERIAL SOURCES ${workloads_tests} LINK ipcmark_harness)
+add_gtest(transports_test SERIAL SOURCES ${transports_tests} LINK ipcmark_transports ipcmark_harness)
+add_gtest(command_test SERIAL SOURCES ${command_tests} LINK ipcmark_command ipcmark_transports ipcmark_results)
+
+if(IPCMARK_PYTHON)
+  foreach(directory harness results workloads transports plots ci)
+    file(GLOB suites_of_python CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${directory}/test_*.py)
+    if(NOT suites_of_python)
+      continue()
+    endif()
+    add_test(NAME pytest.${directory}
+      COMMAND ${IPCMARK_PYTHON} -m pytest -q -p no:cacheprovider ${suites_of_python}
+      WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set(environment "PYTHONDONTWRITEBYTECODE=1" "MPLBACKEND=Agg")
+    if(TARGET ipcmark)
+      list(APPEND environment "IPCMARK_BINARY=$<TARGET_FILE:ipcmark>")
+    endif()
+    set_tests_properties(pytest.${directory} PROPERTIES TIMEOUT 600 LABELS pytest ENVIRONMENT "${environment}")
+  endforeach()
+endif()
