@@ -1,0 +1,409 @@
+// A ring of slots for one sender and one receiver over a region of shared memory that the caller maps.
+//
+// Every slot holds a sequence number and, in the same cache line, the start of its message. The receiver
+// looks at the slot itself to learn whether it is filled, so handing over a message touches no line that is
+// not part of it. The sender learns what has been drained from one cursor, which the receiver publishes only
+// every few messages.
+//
+//   position p (0, 1, 2 ...) lies in slot p % capacity and is filled when that slot's sequence is p + 1
+//   the sender may fill p while p - cursor < capacity; cursor <= what the receiver has released
+//
+// No deadlock through the lazy cursor: it lags by less than `cursor_step` messages, and cursor_step <=
+// capacity. A sender that sees no space has filled every position below cursor + capacity, at least
+// cursor_step beyond the cursor. The receiver can release all of those without the sender, and publishes when
+// it has released cursor_step of them; besides, it publishes whatever it has released before it waits for
+// more.
+//
+// The region holds no pointers; each process attaches where it has mapped it. Any capacity from 1 and any
+// message size from 1 byte; exactly `capacity` messages fit. An endpoint belongs to one thread. The region
+// must outlive it.
+#pragma once
+
+#include <sched.h>
+
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "harness/case.h"
+#include "harness/clock.h"
+#include "harness/contract.h"
+#include "harness/futex.h"
+#include "harness/measurement.h"
+#include "harness/wait.h"
+
+namespace ipcmark {
+
+struct RingShape {
+  std::uint64_t capacity = 1;  // messages, > 0
+  std::size_t message_bytes = 1;
+  // spin, yield, futex, or adaptive: spin for about what a wake-up costs, then futex.
+  Wait send_wait = Wait::spin;
+  Wait receive_wait = Wait::spin;
+};
+
+namespace ring_detail {
+
+// Processors fetch lines in pairs, so what must not disturb each other lies 128 bytes apart.
+constexpr std::size_t separation = 128;
+
+using Sequence = std::atomic<std::uint64_t>;
+static_assert(Sequence::is_always_lock_free && sizeof(Sequence) == 8);
+
+struct Header {
+  RingShape shape;
+  std::uint64_t first_position = 0;
+
+  // Both set once, when an endpoint has finished or is destroyed.
+  alignas(separation) std::atomic<std::uint32_t> sender_left{0};
+  std::atomic<std::uint32_t> receiver_left{0};
+
+  alignas(separation) std::atomic<std::uint64_t> cursor{0};  // written by the receiver
+
+  // Futex words: 1 while that side sleeps or is about to. Set by the sleeper, cleared by whoever wakes it.
+  alignas(separation) std::atomic<std::uint32_t> receiver_sleeps{0};
+  alignas(separation) std::atomic<std::uint32_t> sender_sleeps{0};
+};
+
+constexpr std::size_t slot_stride(std::size_t message_bytes) {
+  return (sizeof(Sequence) + message_bytes + 7) / 8 * 8;
+}
+
+constexpr bool may_sleep(Wait wait) { return wait == Wait::futex || wait == Wait::adaptive; }
+
+// How long adaptive spins: a few times what sleeping and being woken costs, so that waiting never costs more
+// than a small multiple of the better choice (Karlin et al., "Competitive randomized algorithms", 1990).
+constexpr std::uint64_t adaptive_spin_ns = 20'000;
+
+// Sleeping and waking must not miss each other. The sleeper announces itself, then looks again; the waker
+// changes the state, then looks for a sleeper. All four accesses are seq_cst, so they have one order: if the
+// sleeper does not see the change, its look came before the change, its announcement before that, and the
+// waker sees the announcement. (Atomics rather than fences, which ThreadSanitizer does not understand.)
+inline void wake(std::atomic<std::uint32_t>& sleeps) {
+  if (sleeps.load(std::memory_order_seq_cst) != 0 && sleeps.exchange(0, std::memory_order_seq_cst) != 0) {
+    futex_wake(sleeps);
+  }
+}
+
+// `ready` makes seq_cst loads. Returns when it is true, or after a wake-up, spurious ones included.
+template <class Ready>
+void sleep_unless(std::atomic<std::uint32_t>& sleeps, Ready ready) {
+  sleeps.store(1, std::memory_order_seq_cst);
+  if (!ready()) futex_wait(sleeps, 1);
+  // relaxed: a waker that still sees 1 wakes nobody, which is harmless.
+  sleeps.store(0, std::memory_order_relaxed);
+}
+
+template <class Ready>
+void wait(Wait how, std::atomic<std::uint32_t>& sleeps, Ready ready) {
+  switch (how) {
+    case Wait::spin:
+      cpu_relax();
+      return;
+    case Wait::yield:
+      ::sched_yield();
+      return;
+    case Wait::adaptive:
+      for (const std::uint64_t end = now_ns() + adaptive_spin_ns; now_ns() < end;) {
+        if (ready()) return;
+        cpu_relax();
+      }
+      [[fallthrough]];
+    default:
+      sleep_unless(sleeps, ready);
+  }
+}
+
+}  // namespace ring_detail
+
+// What both endpoints need to know of the region.
+class Ring {
+ public:
+  // The region must be aligned to this; a mapping is.
+  static constexpr std::size_t alignment = ring_detail::separation;
+
+  // Throws std::length_error when the size does not fit an address.
+  static std::size_t bytes_needed(std::uint64_t capacity, std::size_t message_bytes) {
+    constexpr std::size_t limit = std::numeric_limits<std::ptrdiff_t>::max();
+    if (message_bytes > limit - ring_detail::separation ||
+        capacity > (limit - sizeof(ring_detail::Header)) / ring_detail::slot_stride(message_bytes)) {
+      throw std::length_error("a ring of " + std::to_string(capacity) + " slots of " +
+                              std::to_string(message_bytes) + " B does not fit an address space");
+    }
+    return sizeof(ring_detail::Header) +
+           static_cast<std::size_t>(capacity) * ring_detail::slot_stride(message_bytes);
+  }
+
+  // Makes an empty ring, once, before anybody attaches. The region must be all zero bytes, as a fresh mapping
+  // is: the slots are not written, so their pages stay with whoever touches them first. A first position
+  // other than 0 is for tests of the arithmetic; it does touch the slots. Throws std::invalid_argument for a
+  // shape no ring can have.
+  static void initialise(std::span<std::byte> region, const RingShape& shape,
+                         std::uint64_t first_position = 0) {
+    for (Wait wait : {shape.send_wait, shape.receive_wait}) {
+      if (wait != Wait::spin && wait != Wait::yield && !ring_detail::may_sleep(wait)) {
+        throw std::invalid_argument("a ring cannot wait by " + std::string(to_string(wait)));
+      }
+    }
+    if (shape.capacity == 0 || shape.message_bytes == 0) throw std::invalid_argument("a ring of nothing");
+    if (region.size() < bytes_needed(shape.capacity, shape.message_bytes) ||
+        reinterpret_cast<std::uintptr_t>(region.data()) % alignment != 0) {
+      throw std::invalid_argument("the region is too small for this ring, or not aligned");
+    }
+    auto* const header = new (region.data()) ring_detail::Header;
+    header->shape = shape;
+    header->first_position = first_position;
+    header->cursor.store(first_position, std::memory_order_relaxed);
+    if (first_position == 0) return;
+    // A slot's sequence must differ from any that is awaited in it: first_position is one that has gone by.
+    std::byte* slot = region.data() + sizeof(ring_detail::Header);
+    for (std::uint64_t i = 0; i < shape.capacity;
+         ++i, slot += ring_detail::slot_stride(shape.message_bytes)) {
+      new (slot) ring_detail::Sequence(first_position);
+    }
+  }
+
+  // The receiver publishes its cursor every so many messages: seldom enough that the sender's looks at it
+  // cost nothing, often enough that a full ring comes free in pieces.
+  static constexpr std::uint64_t cursor_step(std::uint64_t capacity) {
+    return capacity < 4 ? 1 : capacity / 4;
+  }
+
+ private:
+  friend class RingSender;
+  friend class RingReceiver;
+
+  static ring_detail::Header* attach(std::span<std::byte> region) {
+    auto* const header = std::launder(reinterpret_cast<ring_detail::Header*>(region.data()));
+    if (region.size() < sizeof *header || header->shape.capacity == 0 ||
+        region.size() < bytes_needed(header->shape.capacity, header->shape.message_bytes)) {
+      throw std::invalid_argument("the region holds no ring");
+    }
+    return header;
+  }
+
+  // An endpoint's place in the ring: position and slot go together.
+  struct Place {
+    explicit Place(ring_detail::Header* header)
+        : slot(reinterpret_cast<std::byte*>(header) + sizeof *header),
+          first_slot(slot),
+          position(header->first_position),
+          stride(ring_detail::slot_stride(header->shape.message_bytes)),
+          message_bytes(header->shape.message_bytes),
+          capacity(header->shape.capacity) {
+      const std::uint64_t index = position % capacity;
+      slot += index * stride;
+      to_end = capacity - index;
+    }
+
+    void advance() {
+      ++position;
+      slot += stride;
+      if (--to_end == 0) {
+        slot = first_slot;
+        to_end = capacity;
+      }
+    }
+    ring_detail::Sequence& sequence() const { return *reinterpret_cast<ring_detail::Sequence*>(slot); }
+    std::byte* message() const { return slot + sizeof(ring_detail::Sequence); }
+
+    std::byte* slot;
+    std::byte* first_slot;
+    std::uint64_t position;
+    std::uint64_t to_end;  // slots from this one to the last, both counted
+    std::size_t stride;
+    std::size_t message_bytes;
+    std::uint64_t capacity;
+  };
+
+  static std::optional<CapacityFacts::Limit> limit(std::uint64_t capacity) {
+    return CapacityFacts::Limit{capacity, "messages", "ring slots"};
+  }
+};
+
+// Sends by copy or by loan. Destroying it finishes the stream. `closed` when the ring is full and its
+// receiver has gone. Throws std::system_error when a futex call fails.
+class RingSender {
+ public:
+  explicit RingSender(std::span<std::byte> region)
+      : header_(Ring::attach(region)),
+        place_(header_.get()),
+        free_until_(place_.position + place_.capacity),
+        wait_(header_->shape.send_wait),
+        receiver_may_sleep_(ring_detail::may_sleep(header_->shape.receive_wait)) {}
+
+  // The message must have exactly the ring's size.
+  Io send(std::span<const std::byte> message) {
+    assert(message.size() == place_.message_bytes);
+    std::span<std::byte> slot;
+    const Io io = loan(slot);
+    if (io != Io::done) return io;
+    std::memcpy(slot.data(), message.data(), place_.message_bytes);
+    return commit();
+  }
+
+  // Repeated without a commit between, it gives the same slot again.
+  Io loan(std::span<std::byte>& slot) {
+    if (place_.position == free_until_) [[unlikely]] {
+      if (const Io io = look_for_space(); io != Io::done) return io;
+    }
+    slot = {place_.message(), place_.message_bytes};
+    return Io::done;
+  }
+
+  // Hands over the slot that was loaned.
+  Io commit() {
+    assert(place_.position != free_until_);
+    if (receiver_may_sleep_) {
+      // seq_cst: publish, then look for a sleeper (see wake). It is a release too.
+      place_.sequence().store(place_.position + 1, std::memory_order_seq_cst);
+      ring_detail::wake(header_->receiver_sleeps);
+    } else {
+      // release: the message is written before its sequence says so.
+      place_.sequence().store(place_.position + 1, std::memory_order_release);
+    }
+    place_.advance();
+    return Io::done;
+  }
+
+  // The receiver gets `closed` after what has been committed. May be repeated.
+  Io finish() {
+    Leave{}(header_.get());
+    return Io::done;
+  }
+
+  void wait_to_send() {
+    ring_detail::wait(wait_, header_->sender_sleeps, [this] {
+      return header_->cursor.load(std::memory_order_seq_cst) + place_.capacity != place_.position ||
+             header_->receiver_left.load(std::memory_order_seq_cst) != 0;
+    });
+  }
+
+  std::optional<CapacityFacts::Limit> limit() const { return Ring::limit(place_.capacity); }
+
+ private:
+  struct Leave {
+    void operator()(ring_detail::Header* header) const {
+      // seq_cst: leave, then look for a sleeper. It is a release too: all that was committed comes before it.
+      header->sender_left.store(1, std::memory_order_seq_cst);
+      ring_detail::wake(header->receiver_sleeps);
+    }
+  };
+
+  Io look_for_space() {
+    // acquire: the receiver has read the slots below the cursor before we write them again.
+    free_until_ = header_->cursor.load(std::memory_order_acquire) + place_.capacity;
+    if (place_.position != free_until_) return Io::done;
+    return header_->receiver_left.load(std::memory_order_relaxed) != 0 ? Io::closed : Io::again;
+  }
+
+  std::unique_ptr<ring_detail::Header, Leave> header_;  // leaves when destroyed
+  Ring::Place place_;
+  std::uint64_t free_until_;  // the first position that may not be filled, as far as we know
+  Wait wait_;
+  bool receiver_may_sleep_;
+};
+
+// Receives by copy or by loan. Destroying it tells the sender that nobody reads any more. `closed` when the
+// sender has finished or gone, and everything it committed has been received. Throws std::system_error when a
+// futex call fails.
+class RingReceiver {
+ public:
+  explicit RingReceiver(std::span<std::byte> region)
+      : header_(Ring::attach(region)),
+        place_(header_.get()),
+        published_(place_.position),
+        cursor_step_(Ring::cursor_step(place_.capacity)),
+        wait_(header_->shape.receive_wait),
+        sender_may_sleep_(ring_detail::may_sleep(header_->shape.send_wait)) {}
+
+  // The buffer must have exactly the ring's size.
+  Io receive(std::span<std::byte> message) {
+    assert(message.size() == place_.message_bytes);
+    std::span<const std::byte> slot;
+    const Io io = peek(slot);
+    if (io != Io::done) return io;
+    std::memcpy(message.data(), slot.data(), place_.message_bytes);
+    return release();
+  }
+
+  // Repeated without a release between, it gives the same message again.
+  Io peek(std::span<const std::byte>& message) {
+    // acquire: the message was written before its sequence.
+    if (place_.sequence().load(std::memory_order_acquire) != place_.position + 1) [[unlikely]] {
+      if (!filled_before_the_end()) return end_seen_ ? Io::closed : Io::again;
+    }
+    message = {place_.message(), place_.message_bytes};
+    return Io::done;
+  }
+
+  // Gives back the slot that was peeked at.
+  Io release() {
+    place_.advance();
+    if (place_.position - published_ == cursor_step_) publish();
+    return Io::done;
+  }
+
+  void wait_to_receive() {
+    if (published_ != place_.position) publish();
+    ring_detail::wait(wait_, header_->receiver_sleeps, [this] {
+      return place_.sequence().load(std::memory_order_seq_cst) == place_.position + 1 ||
+             header_->sender_left.load(std::memory_order_seq_cst) != 0;
+    });
+  }
+
+  std::optional<CapacityFacts::Limit> limit() const { return Ring::limit(place_.capacity); }
+
+ private:
+  struct Leave {
+    void operator()(ring_detail::Header* header) const {
+      // seq_cst: leave, then look for a sleeper.
+      header->receiver_left.store(1, std::memory_order_seq_cst);
+      ring_detail::wake(header->sender_sleeps);
+    }
+  };
+
+  void publish() {
+    published_ = place_.position;
+    if (sender_may_sleep_) {
+      // seq_cst: publish, then look for a sleeper (see wake). It is a release too.
+      header_->cursor.store(published_, std::memory_order_seq_cst);
+      ring_detail::wake(header_->sender_sleeps);
+    } else {
+      // release: we have read the slots below before the sender may write them again.
+      header_->cursor.store(published_, std::memory_order_release);
+    }
+  }
+
+  // The sender may fill the slot and leave between our look at the slot and our look at sender_left: so look
+  // at the slot once more, after having seen that it left. acquire: all it committed comes before its
+  // leaving.
+  bool filled_before_the_end() {
+    if (header_->sender_left.load(std::memory_order_acquire) == 0) return false;
+    if (place_.sequence().load(std::memory_order_acquire) == place_.position + 1) return true;
+    end_seen_ = true;
+    return false;
+  }
+
+  std::unique_ptr<ring_detail::Header, Leave> header_;  // leaves when destroyed
+  Ring::Place place_;
+  std::uint64_t published_;  // the cursor's value
+  std::uint64_t cursor_step_;
+  Wait wait_;
+  bool sender_may_sleep_;
+  bool end_seen_ = false;
+};
+
+static_assert(CopySender<RingSender> && LoanSender<RingSender> && ReportsLimit<RingSender>);
+static_assert(CopyReceiver<RingReceiver> && LoanReceiver<RingReceiver> && ReportsLimit<RingReceiver>);
+
+}  // namespace ipcmark

@@ -1,0 +1,38 @@
+// What a caller does between two attempts that said `again`.
+#pragma once
+
+#include <poll.h>
+
+#include "harness/case.h"
+
+namespace ipcmark {
+
+// Tells the processor that this is a spin loop: it yields the core's shared parts to a sibling and does not
+// guess ahead. 4 to 140 cycles on x86 (Intel's optimization manual, "PAUSE latency").
+inline void cpu_relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  asm volatile("yield" ::: "memory");
+#else
+  asm volatile("" ::: "memory");
+#endif
+}
+
+// Waits for a descriptor on behalf of an endpoint: spin pauses once, yield gives the processor away once,
+// poll sleeps in poll(2) until `events`, an error or a hang-up. All return when it is worth another attempt,
+// spuriously too. With block nobody gets here, since the attempt itself sleeps; other waits need no
+// descriptor. Both are a logic_error.
+class ReadyWait {
+ public:
+  ReadyWait(Wait wait, short events) : wait_(wait), events_(events) {}
+
+  // Throws std::system_error when poll fails; a signal is no failure.
+  void operator()(int fd) const;
+
+ private:
+  Wait wait_;
+  short events_;
+};
+
+}  // namespace ipcmark
