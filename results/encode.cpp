@@ -1,0 +1,411 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <stdexcept>
+
+#include "results/json_lines.h"
+#include "results/summary.h"
+
+namespace ipcmark {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double ns_per_second = 1e9;
+
+std::string compact(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json number(double value, std::string_view what) {
+  if (!std::isfinite(value)) throw std::domain_error(fmt::format("{} is not a finite number", what));
+  return value;
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json or_null(const std::optional<double>& value, std::string_view what) {
+  return value ? number(*value, what) : Json();
+}
+
+Json named(const std::vector<NamedValue>& values) {
+  Json list = Json::array();
+  for (const NamedValue& value : values) list.push_back({{"name", value.name}, {"value", value.value}});
+  return list;
+}
+
+Json encode(const Case& c) {
+  return {{"workload", c.workload},
+          {"transport", c.transport},
+          {"message_bytes", c.message_bytes},
+          {"capacity", to_string(c.capacity)},
+          {"send_wait", to_string(c.send_wait)},
+          {"receive_wait", to_string(c.receive_wait)},
+          {"send_access", to_string(c.send_access)},
+          {"receive_access", to_string(c.receive_access)},
+          {"placement", c.placement},
+          {"senders", c.senders},
+          {"receivers", c.receivers},
+          {"touch", to_string(c.touch)},
+          {"limits", to_string(c.limits)},
+          {"sched", c.sched}};
+}
+
+Json encode(const Capacity& asked, const CapacityFacts& facts) {
+  Json limit, fits;
+  if (facts.limit) {
+    limit = {{"value", facts.limit->value}, {"unit", facts.limit->unit}, {"source", facts.limit->source}};
+  }
+  if (facts.fits_min && facts.fits_max) {
+    fits = {{"min", *facts.fits_min}, {"max", *facts.fits_max}, {"lower_bound", facts.fits_is_lower_bound}};
+  }
+  return {{"asked", to_string(asked)},
+          {"limit", limit},
+          {"fits", fits},
+          {"resume_after", or_null(facts.resume_after)},
+          {"note", facts.note}};
+}
+
+Json encode(const Verdict& verdict) {
+  return {{"grade", to_string(verdict.grade)}, {"reasons", verdict.reasons}};
+}
+
+Json encode(const RoleReport& role) {
+  return {{"role", role.role},
+          {"asked_pus", role.asked_pus},
+          {"granted_pus", role.granted_pus},
+          {"last_os_processor", role.last_os_processor},
+          {"numa_node", role.numa_node},
+          {"scheduler", role.scheduler},
+          {"memory_locked", role.memory_locked},
+          {"messages", role.messages},
+          {"cost",
+           {{"cpu_ns", role.cost.cpu_ns},
+            {"voluntary_switches", role.cost.voluntary_switches},
+            {"involuntary_switches", role.cost.involuntary_switches},
+            {"minor_faults", role.cost.minor_faults},
+            {"major_faults", role.cost.major_faults},
+            {"run_delay_ns", or_null(role.cost.run_delay_ns)}}}};
+}
+
+Json encode(const Integrity& integrity) {
+  return {{"lost", integrity.lost},
+          {"duplicated", integrity.duplicated},
+          {"reordered", integrity.reordered},
+          {"corrupted", integrity.corrupted},
+          {"checked", integrity.checked},
+          {"every_byte", integrity.every_byte},
+          {"detection_limit", integrity.detection_limit}};
+}
+
+Json encode(const Distribution& distribution) {
+  return {{"of", distribution.of},
+          {"messages_per_sample", distribution.messages_per_sample},
+          {"count", distribution.count},
+          {"min_ns", distribution.min_ns},
+          {"max_ns", distribution.max_ns},
+          {"mean_ns", number(distribution.mean_ns, "mean_ns")},
+          {"p50_ns", or_null(distribution.p50_ns, "p50_ns")},
+          {"p90_ns", or_null(distribution.p90_ns, "p90_ns")},
+          {"p99_ns", or_null(distribution.p99_ns, "p99_ns")},
+          {"p999_ns", or_null(distribution.p999_ns, "p999_ns")},
+          {"histogram", distribution.histogram}};
+}
+
+// The figures Google Benchmark's tools read.
+Json figures(const Measurement& measurement) {
+  return {{"iterations", measurement.messages},
+          {"real_time", number(ns_per_message(measurement), "real_time")},
+          {"cpu_time", number(cpu_ns_per_message(measurement), "cpu_time")},
+          {"time_unit", "ns"},
+          {"items_per_second", number(messages_per_second(measurement), "items_per_second")},
+          {"bytes_per_second", number(bytes_per_second(measurement), "bytes_per_second")}};
+}
+
+Json encode(const LaunchRecord& launch) {
+  const Measurement& measurement = launch.measurement;
+  CapacityFacts capacity = launch.capacity;
+  if (measurement.limit) capacity.limit = measurement.limit;
+  Json roles = Json::array();
+  for (const RoleReport& role : measurement.roles) roles.push_back(encode(role));
+  const double round_trip_ns = measurement.cache_line_round_trip_ns;
+
+  Json record = {{"round", launch.round},
+                 {"order", launch.order},
+                 {"started", launch.started},
+                 {"case", encode(launch.benchmark_case)},
+                 {"capacity", encode(launch.benchmark_case.capacity, capacity)},
+                 {"isolation", measurement.isolation},
+                 {"messages", measurement.messages},
+                 {"warm_up_messages", measurement.warm_up_messages},
+                 {"span_ns", measurement.span_ns},
+                 {"bytes", measurement.bytes},
+                 {"cache_line_round_trip_ns",
+                  round_trip_ns == 0 ? Json() : number(round_trip_ns, "cache_line_round_trip_ns")},
+                 {"roles", roles},
+                 {"integrity", encode(measurement.integrity)},
+                 {"verdict", encode(measurement.verdict)}};
+  record["distribution"] = measurement.distribution ? encode(*measurement.distribution) : Json();
+  return record;
+}
+
+Json encode(const FailureRecord& failure) {
+  return {{"id", case_id(failure.benchmark_case)},
+          {"case", encode(failure.benchmark_case)},
+          {"round", failure.round},
+          {"reason", failure.reason}};
+}
+
+Json encode(const SkipRecord& skip) {
+  return {
+      {"id", case_id(skip.benchmark_case)}, {"case", encode(skip.benchmark_case)}, {"reason", skip.reason}};
+}
+
+Json encode(const Machine& machine) {
+  Json pus = Json::array();
+  for (const PuInfo& pu : machine.pus) {
+    pus.push_back({{"logical_index", pu.logical_index},
+                   {"os_index", pu.os_index},
+                   {"core", pu.core},
+                   {"l2", pu.l2},
+                   {"l3", pu.l3},
+                   {"package", pu.package},
+                   {"numa_node", pu.numa_node},
+                   {"kind", pu.kind}});
+  }
+  Json caches = Json::array();
+  for (const CacheInfo& cache : machine.caches) {
+    caches.push_back({{"type", cache.type},
+                      {"level", cache.level},
+                      {"size_bytes", cache.size_bytes},
+                      {"sharing_pus", cache.sharing_pus}});
+  }
+  Json touch = Json::array();
+  for (const Floors::Touch& floor : machine.floors.touch) {
+    touch.push_back({{"message_bytes", floor.message_bytes},
+                     {"write_ns", number(floor.write_ns, "floors.touch.write_ns")},
+                     {"read_ns", number(floor.read_ns, "floors.touch.read_ns")},
+                     {"memcpy_ns", number(floor.memcpy_ns, "floors.touch.memcpy_ns")}});
+  }
+  return {{"fingerprint", machine.fingerprint},
+          {"host_name", machine.host_name},
+          {"operating_system", machine.operating_system},
+          {"kernel", machine.kernel},
+          {"architecture", machine.architecture},
+          {"cpu_model", machine.cpu_model},
+          {"hypervisor", machine.hypervisor},
+          {"cpu_mhz", number(machine.cpu_mhz, "cpu_mhz")},
+          {"memory_bytes", machine.memory_bytes},
+          {"packages", machine.packages},
+          {"numa_nodes", machine.numa_nodes},
+          {"cores", machine.cores},
+          {"pus", pus},
+          {"caches", caches},
+          {"mitigations", named(machine.mitigations)},
+          {"settings", named(machine.settings)},
+          {"limits", named(machine.limits)},
+          {"clock",
+           {{"source", machine.clock.source},
+            {"step_ns", number(machine.clock.step_ns, "clock.step_ns")},
+            {"read_ns", number(machine.clock.read_ns, "clock.read_ns")},
+            {"ordered", machine.clock.ordered},
+            {"order_checks", machine.clock.order_checks}}},
+          {"floors",
+           {{"clock_read_ns", number(machine.floors.clock_read_ns, "floors.clock_read_ns")},
+            {"system_call_ns", number(machine.floors.system_call_ns, "floors.system_call_ns")},
+            {"touch", touch}}}};
+}
+
+// Google Benchmark's context: what its own tools show about a machine.
+Json context(const RunHeader& header) {
+  Json caches = Json::array();
+  for (const CacheInfo& cache : header.machine.caches) {
+    caches.push_back({{"type", cache.type},
+                      {"level", cache.level},
+                      {"size", cache.size_bytes},
+                      {"num_sharing", cache.sharing_pus}});
+  }
+  Json load = Json::array();
+  for (const double average : header.load_avg) load.push_back(number(average, "load_avg"));
+  Json all = {{"date", header.started},
+              {"host_name", header.machine.host_name},
+              {"executable", header.executable},
+              {"num_cpus", header.machine.pus.size()},
+              {"mhz_per_cpu", std::lround(header.machine.cpu_mhz)},
+              {"cpu_scaling_enabled", header.cpu_scaling_enabled},
+              {"caches", caches},
+              {"load_avg", load},
+              {"library_version", header.library_version},
+              {"library_build_type", header.library_build_type}};
+  for (const NamedValue& extra : header.context) {
+    if (all.contains(extra.name)) {
+      throw std::domain_error(
+          fmt::format("context key \"{}\" is given twice or is Google Benchmark's own", extra.name));
+    }
+    all[extra.name] = extra.value;
+  }
+  return all;
+}
+
+Json asked(const RunHeader& header) {
+  return {{"suite", header.suite},
+          {"seed", header.seed},
+          {"launches", header.launches},
+          {"min_time_ns", header.min_time_ns},
+          {"command_line", header.command_line},
+          {"started", header.started}};
+}
+
+Json encode(const Statistic& statistic, std::string_view what) {
+  const auto bound = [&](double Interval::*side) {
+    return statistic.interval ? number((*statistic.interval).*side, what) : Json();
+  };
+  return {{"median", number(statistic.median, what)}, {"low", bound(&Interval::low)},
+          {"high", bound(&Interval::high)},           {"min", number(statistic.min, what)},
+          {"max", number(statistic.max, what)},       {"launches", statistic.launches}};
+}
+
+Json encode(const CaseSummary& summary) {
+  Json figures = {{"ns_per_message", encode(summary.ns_per_message, "ns_per_message")},
+                  {"messages_per_second", encode(summary.messages_per_second, "messages_per_second")},
+                  {"bytes_per_second", encode(summary.bytes_per_second, "bytes_per_second")},
+                  {"cpu_ns_per_message", encode(summary.cpu_ns_per_message, "cpu_ns_per_message")}};
+  if (summary.p50_ns) figures["p50_ns"] = encode(*summary.p50_ns, "p50_ns");
+  if (summary.p99_ns) figures["p99_ns"] = encode(*summary.p99_ns, "p99_ns");
+  if (summary.pooled) {
+    figures["pooled"] = {{"p50_ns", or_null(summary.pooled->p50_ns, "pooled.p50_ns")},
+                         {"p90_ns", or_null(summary.pooled->p90_ns, "pooled.p90_ns")},
+                         {"p99_ns", or_null(summary.pooled->p99_ns, "pooled.p99_ns")},
+                         {"p999_ns", or_null(summary.pooled->p999_ns, "pooled.p999_ns")},
+                         {"launches_pooled", summary.pooled->launches_pooled}};
+  }
+  return {{"id", summary.id},
+          {"case", encode(summary.benchmark_case)},
+          {"capacity", encode(summary.benchmark_case.capacity, summary.capacity)},
+          {"launches", summary.launches},
+          {"verdict", encode(summary.verdict)},
+          {"summary", figures}};
+}
+
+// `cases` fixes family_index: a case's position in it.
+Json benchmarks(const ResultFile& results, const std::vector<CaseSummary>& cases) {
+  struct Family {
+    std::size_t index;
+    std::size_t repetitions;
+    std::size_t seen = 0;
+  };
+  std::map<std::string, Family> families;
+  for (const CaseSummary& summary : cases) {
+    families.insert({summary.id, {families.size(), summary.launches}});
+  }
+  Json list = Json::array();
+  for (const LaunchRecord& launch : results.launches) {
+    const std::string id = case_id(launch.benchmark_case);
+    Family& family = families.at(id);
+    Json record = {{"name", id},
+                   {"family_index", family.index},
+                   {"per_family_instance_index", 0},
+                   {"run_name", id},
+                   {"run_type", "iteration"},
+                   {"repetitions", family.repetitions},
+                   {"repetition_index", family.seen++},
+                   {"threads", 1}};
+    record.update(figures(launch.measurement));
+    record["ipcmark"] = encode(launch);
+    list.push_back(std::move(record));
+  }
+  return list;
+}
+
+template <class Record>
+Json list_of(const std::vector<Record>& records) {
+  Json list = Json::array();
+  for (const Record& record : records) list.push_back(encode(record));
+  return list;
+}
+
+Json run(const ResultFile& results) {
+  double timed_ns = 0;
+  for (const LaunchRecord& launch : results.launches)
+    timed_ns += static_cast<double>(launch.measurement.span_ns);
+  Json all = asked(results.header);
+  all["finished"] = results.finished.empty() ? Json() : Json(results.finished);
+  all["complete"] = results.complete;
+  all["interrupted"] = results.interrupted;
+  all["wall_s"] = number(results.wall_s, "wall_s");
+  all["timed_s"] = timed_ns / ns_per_second;
+  return all;
+}
+
+// Objects down to `depth` levels are spread over lines, and so are lists of structures, one entry a line: a
+// launch is a line, and a line-wise diff or grep finds it.
+void print(std::ostream& out, const Json& value, int depth, const std::string& indent = "") {
+  const bool spread_object = value.is_object() && depth > 0 && !value.empty();
+  const bool spread_list = value.is_array() && !value.empty() && value.front().is_structured();
+  if (!spread_object && !spread_list) {
+    out << compact(value);
+    return;
+  }
+  const std::string inner = indent + "  ";
+  out << (spread_object ? "{" : "[");
+  const char* separator = "\n";
+  for (const auto& item : value.items()) {
+    out << separator << inner;
+    if (spread_object) out << compact(item.key()) << ": ";
+    print(out, item.value(), spread_object ? depth - 1 : 0, inner);
+    separator = ",\n";
+  }
+  out << "\n" << indent << (spread_object ? "}" : "]");
+}
+
+template <class Record>
+std::string typed_line(std::string_view type, const Record& record) {
+  Json line = {{"type", type}};
+  line.update(record);
+  return compact(line);
+}
+
+}  // namespace
+
+std::string journal_line(const RunHeader& header) {
+  return typed_line("header", Json{{"schema_version", schema_version},
+                                   {"version", header.version},
+                                   {"run", asked(header)},
+                                   {"machine", encode(header.machine)},
+                                   {"context", context(header)}});
+}
+
+std::string journal_line(const LaunchRecord& launch) {
+  const std::string id = case_id(launch.benchmark_case);
+  Json record = {{"name", id}, {"run_name", id}, {"run_type", "iteration"}, {"threads", 1}};
+  record.update(figures(launch.measurement));
+  record["ipcmark"] = encode(launch);
+  return typed_line("launch", record);
+}
+
+std::string journal_line(const FailureRecord& failure) { return typed_line("failure", encode(failure)); }
+
+std::string journal_line(const SkipRecord& skip) { return typed_line("skip", encode(skip)); }
+
+void write_document(std::ostream& out, const ResultFile& results) {
+  const std::vector<CaseSummary> cases = summarize_cases(results);
+  const Json document = {{"context", context(results.header)},
+                         {"benchmarks", benchmarks(results, cases)},
+                         {"ipcmark",
+                          {{"schema_version", schema_version},
+                           {"version", results.header.version},
+                           {"run", run(results)},
+                           {"machine", encode(results.header.machine)},
+                           {"cases", list_of(cases)},
+                           {"failures", list_of(results.failures)},
+                           {"skipped", list_of(results.skips)}}}};
+  constexpr int readable_levels = 4;
+  print(out, document, readable_levels);
+  out << '\n';
+}
+
+}  // namespace ipcmark

@@ -1,0 +1,159 @@
+#include "results/json_node.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace ipcmark {
+namespace {
+
+using Json = nlohmann::json;
+
+const Json& json(const void* value) { return *static_cast<const Json*>(value); }
+
+// nlohmann's text without its "[json.exception.parse_error.101] parse error at line 1, column 2: ".
+std::string_view detail(std::string_view what) {
+  if (auto end = what.find("column "); end != what.npos) {
+    if (auto colon = what.find(": ", end); colon != what.npos) return what.substr(colon + 2);
+  }
+  auto end = what.find("] ");
+  return end == what.npos ? what : what.substr(end + 2);
+}
+
+}  // namespace
+
+JsonNode::JsonNode(const void* value, std::string file, std::string place)
+    : value_(value), file_(std::move(file)), place_(std::move(place)) {}
+
+bool JsonNode::is_null() const { return json(value_).is_null(); }
+bool JsonNode::is_array() const { return json(value_).is_array(); }
+bool JsonNode::is_object() const { return json(value_).is_object(); }
+bool JsonNode::is_text() const { return json(value_).is_string(); }
+bool JsonNode::is_whole_number() const { return json(value_).is_number_unsigned(); }
+
+std::string JsonNode::text() const {
+  if (!is_text()) fail(fmt::format("must be a string, not {}", describe()));
+  return json(value_).get<std::string>();
+}
+
+std::uint64_t JsonNode::whole_number() const {
+  if (!is_whole_number()) fail(fmt::format("must be a whole number from 0, not {}", describe()));
+  return json(value_).get<std::uint64_t>();
+}
+
+unsigned JsonNode::small_whole_number() const {
+  constexpr auto largest = std::numeric_limits<unsigned>::max();
+  if (!is_whole_number() || whole_number() > largest) {
+    fail(fmt::format("must be a whole number from 0 to {}, not {}", largest, describe()));
+  }
+  return static_cast<unsigned>(whole_number());
+}
+
+int JsonNode::integer() const {
+  using Limits = std::numeric_limits<int>;
+  const bool fits = is_whole_number() ? whole_number() <= static_cast<std::uint64_t>(Limits::max())
+                                      : json(value_).is_number_integer() &&
+                                            json(value_).get<std::int64_t>() >= Limits::min();
+  if (!fits) fail(fmt::format("must be a whole number of 32 bits, not {}", describe()));
+  return json(value_).get<int>();
+}
+
+double JsonNode::number() const {
+  if (!json(value_).is_number()) fail(fmt::format("must be a number, not {}", describe()));
+  return json(value_).get<double>();
+}
+
+bool JsonNode::flag() const {
+  if (!json(value_).is_boolean()) fail(fmt::format("must be true or false, not {}", describe()));
+  return json(value_).get<bool>();
+}
+
+JsonNode JsonNode::at(std::string_view key) const {
+  if (!is_object()) fail(fmt::format("must be an object, not {}", describe()));
+  const auto found = json(value_).find(key);
+  if (found == json(value_).end()) fail(fmt::format("has no \"{}\"", key));
+  return {&*found, file_, place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key)};
+}
+
+std::optional<JsonNode> JsonNode::find(std::string_view key) const {
+  if (is_object() && !json(value_).contains(key)) return {};
+  JsonNode node = at(key);
+  if (node.is_null()) return {};
+  return node;
+}
+
+std::vector<JsonNode> JsonNode::items() const {
+  if (!is_array()) fail(fmt::format("must be a list, not {}", describe()));
+  std::vector<JsonNode> nodes;
+  for (const Json& item : json(value_)) {
+    nodes.push_back(JsonNode(&item, file_, fmt::format("{}[{}]", place_, nodes.size())));
+  }
+  return nodes;
+}
+
+std::vector<std::string> JsonNode::keys() const {
+  if (!is_object()) fail(fmt::format("must be an object, not {}", describe()));
+  std::vector<std::string> names;
+  for (const auto& item : json(value_).items()) names.push_back(item.key());
+  return names;
+}
+
+void JsonNode::allow_only(std::span<const std::string_view> allowed) const {
+  for (const std::string& key : keys()) {
+    if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) {
+      fail(fmt::format("unknown key \"{}\"; allowed: {}", key, fmt::join(allowed, ", ")));
+    }
+  }
+}
+
+void JsonNode::allow_only(std::initializer_list<std::string_view> allowed) const {
+  allow_only(std::span(allowed.begin(), allowed.size()));
+}
+
+std::string JsonNode::describe() const {
+  constexpr std::size_t longest = 40;
+  std::string text = json(value_).dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > longest) text = text.substr(0, longest) + "...";
+  return text;
+}
+
+void JsonNode::fail(std::string_view what) const {
+  throw FileError(place_.empty() ? fmt::format("{}: {}", file_, what)
+                                 : fmt::format("{}: {}: {}", file_, place_, what));
+}
+
+JsonDocument JsonDocument::parse(std::string_view text, const std::string& file,
+                                 std::optional<std::size_t> first_line) {
+  try {
+    return {std::make_shared<const Json>(Json::parse(text)),
+            first_line ? fmt::format("{}:{}", file, *first_line) : file};
+  } catch (const Json::parse_error& error) {
+    const auto before = text.substr(0, std::min(text.size(), error.byte ? error.byte - 1 : 0));
+    const auto lines = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+    const auto last_newline = before.rfind('\n');
+    const auto column = before.size() - (last_newline == before.npos ? 0 : last_newline + 1) + 1;
+    throw FileError(fmt::format("{}:{}:{}: not valid JSON: {}", file, first_line.value_or(1) + lines, column,
+                                detail(error.what())));
+  } catch (const Json::exception& error) {
+    throw FileError(fmt::format("{}: not valid JSON: {}", file, detail(error.what())));
+  }
+}
+
+std::string read_text_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream.good() && !stream.eof()) {
+    throw FileError(fmt::format("{}: cannot read: {}", path, std::strerror(errno)));
+  }
+  return text;
+}
+
+}  // namespace ipcmark

@@ -1,0 +1,128 @@
+#include "results/summary.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include "harness/histogram.h"
+#include "results/verdict.h"
+
+namespace ipcmark {
+namespace {
+
+constexpr double ns_per_second = 1e9;
+
+struct Group {
+  std::vector<const LaunchRecord*> launches;
+  std::vector<const FailureRecord*> failures;
+};
+
+template <class Figure>
+Statistic over_launches(const Group& group, Figure figure) {
+  std::vector<double> values;
+  for (const LaunchRecord* launch : group.launches) values.push_back(figure(launch->measurement));
+  return summarize(values);
+}
+
+std::optional<Statistic> over_launches(const Group& group, std::optional<double> Distribution::*percentile) {
+  std::vector<double> values;
+  for (const LaunchRecord* launch : group.launches) {
+    const auto& value = *launch->measurement.distribution.*percentile;
+    if (!value) return {};
+    values.push_back(*value);
+  }
+  return summarize(values);
+}
+
+bool all_measured_round_trips(const Group& group) {
+  return std::ranges::all_of(group.launches, [](const LaunchRecord* launch) {
+    const auto& distribution = launch->measurement.distribution;
+    return distribution && distribution->of == "round_trip_ns" && distribution->messages_per_sample == 1;
+  });
+}
+
+PooledPercentiles pool(const Group& group) {
+  Histogram all;
+  for (const LaunchRecord* launch : group.launches) {
+    const auto histogram = Histogram::decode(launch->measurement.distribution->histogram);
+    if (!histogram)
+      throw std::invalid_argument("a launch of " + case_id(launch->benchmark_case) +
+                                  " holds no histogram that can be read");
+    all.merge(*histogram);
+  }
+  return {all.percentile(0.5), all.percentile(0.9), all.percentile(0.99), all.percentile(0.999),
+          group.launches.size()};
+}
+
+CapacityFacts capacity_over_launches(const Group& group) {
+  CapacityFacts over_all = group.launches.front()->capacity;
+  for (const LaunchRecord* launch : group.launches) {
+    const CapacityFacts& facts = launch->capacity;
+    if (facts.fits_min)
+      over_all.fits_min = std::min(over_all.fits_min.value_or(*facts.fits_min), *facts.fits_min);
+    if (facts.fits_max)
+      over_all.fits_max = std::max(over_all.fits_max.value_or(*facts.fits_max), *facts.fits_max);
+    over_all.fits_is_lower_bound |= facts.fits_is_lower_bound;
+  }
+  if (const auto& read_back = group.launches.front()->measurement.limit) over_all.limit = read_back;
+  return over_all;
+}
+
+CaseSummary summarize_case(const std::string& id, const Group& group) {
+  CaseSummary summary;
+  summary.id = id;
+  summary.benchmark_case = group.launches.front()->benchmark_case;
+  summary.capacity = capacity_over_launches(group);
+  summary.launches = group.launches.size();
+  summary.verdict = judge_case(group.launches, group.failures);
+  summary.ns_per_message = over_launches(group, ns_per_message);
+  summary.messages_per_second = over_launches(group, messages_per_second);
+  summary.bytes_per_second = over_launches(group, bytes_per_second);
+  summary.cpu_ns_per_message = over_launches(group, cpu_ns_per_message);
+  if (all_measured_round_trips(group)) {
+    summary.p50_ns = over_launches(group, &Distribution::p50_ns);
+    summary.p99_ns = over_launches(group, &Distribution::p99_ns);
+    summary.pooled = pool(group);
+  }
+  return summary;
+}
+
+}  // namespace
+
+double ns_per_message(const Measurement& measurement) {
+  return static_cast<double>(measurement.span_ns) / static_cast<double>(measurement.messages);
+}
+
+double messages_per_second(const Measurement& measurement) {
+  return static_cast<double>(measurement.messages) * ns_per_second / static_cast<double>(measurement.span_ns);
+}
+
+double bytes_per_second(const Measurement& measurement) {
+  return static_cast<double>(measurement.bytes) * ns_per_second / static_cast<double>(measurement.span_ns);
+}
+
+double cpu_ns_per_message(const Measurement& measurement) {
+  double cpu_ns = 0;
+  for (const RoleReport& role : measurement.roles) cpu_ns += static_cast<double>(role.cost.cpu_ns);
+  return cpu_ns / static_cast<double>(measurement.messages);
+}
+
+std::vector<CaseSummary> summarize_cases(const ResultFile& results) {
+  std::map<std::string, Group> groups;
+  std::vector<std::string> ids;
+  for (const LaunchRecord& launch : results.launches) {
+    const auto [group, is_new] = groups.try_emplace(case_id(launch.benchmark_case));
+    if (is_new) ids.push_back(group->first);
+    group->second.launches.push_back(&launch);
+  }
+  for (const FailureRecord& failure : results.failures) {
+    if (const auto group = groups.find(case_id(failure.benchmark_case)); group != groups.end()) {
+      group->second.failures.push_back(&failure);
+    }
+  }
+  std::vector<CaseSummary> summaries;
+  for (const std::string& id : ids) summaries.push_back(summarize_case(id, groups.at(id)));
+  return summaries;
+}
+
+}  // namespace ipcmark

@@ -1,0 +1,46 @@
+// From launches to cases: what is said about each case of a result file.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "results/result_file.h"
+#include "results/statistics.h"
+
+namespace ipcmark {
+
+// Percentiles of all launches' samples taken together: more samples reach further into the tail, at the price
+// of mixing launches. nullopt with fewer than 100 samples beyond.
+struct PooledPercentiles {
+  std::optional<double> p50_ns, p90_ns, p99_ns, p999_ns;
+  std::size_t launches_pooled = 0;
+};
+
+struct CaseSummary {
+  std::string id;
+  Case benchmark_case;
+  CapacityFacts capacity;  // over all launches: the least and the most that fitted
+  std::size_t launches = 0;
+  Verdict verdict;
+  Statistic ns_per_message;
+  Statistic messages_per_second;
+  Statistic bytes_per_second;
+  Statistic cpu_ns_per_message;  // of all roles together
+  std::optional<Statistic> p50_ns,
+      p99_ns;  // round trips; only if every launch has it, else the sample is biased
+  std::optional<PooledPercentiles> pooled;  // round trips
+};
+
+// One figure of one launch. All need messages > 0 and span_ns > 0.
+double ns_per_message(const Measurement& measurement);
+double messages_per_second(const Measurement& measurement);
+double bytes_per_second(const Measurement& measurement);
+double cpu_ns_per_message(const Measurement& measurement);
+
+// One per case with at least one launch, in the order of first launches. Throws std::invalid_argument on a
+// histogram that does not decode.
+std::vector<CaseSummary> summarize_cases(const ResultFile& results);
+
+}  // namespace ipcmark
