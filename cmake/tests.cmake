@@ -20,7 +20,6 @@ function(add_gtest name)
     DISCOVERY_TIMEOUT 60
     PROPERTIES ${properties})
   if(TARGET ipcmark)
-    add_dependencies(${name} ipcmark)
     target_compile_definitions(${name} PRIVATE "IPCMARK_BINARY=\"$<TARGET_FILE:ipcmark>\"")
   endif()
 endfunction()
@@ -30,6 +29,9 @@ add_gtest(results_test SOURCES ${results_tests} LINK ipcmark_results nlohmann_js
 add_gtest(workloads_test SERIAL SOURCES ${workloads_tests} LINK ipcmark_harness)
 add_gtest(transports_test SERIAL SOURCES ${transports_tests} LINK ipcmark_transports ipcmark_harness)
 add_gtest(command_test SERIAL SOURCES ${command_tests} LINK ipcmark_command ipcmark_transports ipcmark_results)
+if(TARGET command_test AND TARGET ipcmark)
+  add_dependencies(command_test ipcmark)
+endif()
 
 if(IPCMARK_PYTHON)
   foreach(directory harness results workloads transports plots ci)
