@@ -66,7 +66,8 @@ using WaitChoice = Choice<WaitPair>;
 using AccessChoice = Choice<AccessPair>;
 using PlacementChoice = Choice<std::string>;  // never `every`
 
-// Across processors, the closest first: what a reader means by "two processes" when he says nothing else.
+// Two cores that share an L3, else the nearest thing this machine has: what a reader means by "two processes"
+// when he says nothing else.
 PlacementChoice default_placement();
 // block where the transport can sleep in its own call, else futex, else spin.
 WaitChoice default_wait();

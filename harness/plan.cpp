@@ -1,0 +1,435 @@
+#include "harness/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
+#include <stdexcept>
+
+#include "harness/pairwise.h"
+#include "harness/shuffle.h"
+#include "harness/text.h"
+
+namespace ipcmark {
+namespace {
+
+// Typical costs of a launch beside its timed part, as seen on a two-core virtual machine; they bear on
+// estimates only.
+constexpr double launch_overhead_s = 0.030;
+constexpr double verified_launch_s = 0.040;
+
+struct Place {
+  std::string asked;
+  PlacementAnswer answer;
+
+  const std::string& name() const { return answer.reason.empty() ? answer.name : asked; }
+  friend bool operator==(const Place& a, const Place& b) { return a.name() == b.name(); }
+};
+
+// A grid over one transport and one workload, with every choice made.
+struct Block {
+  const TransportTraits* transport;
+  std::string workload;
+  std::vector<std::uint64_t> message_bytes;
+  std::vector<Capacity> capacities;
+  std::vector<WaitPair> waits;
+  std::vector<AccessPair> accesses;
+  std::vector<Place> places;
+  Touch touch;
+  Limits limits;
+  std::string sched;
+  unsigned senders;
+  unsigned receivers;
+};
+
+bool has(const TransportTraits& transport, WaitPair wait) {
+  return transport.facts.send_waits.contains(wait.send) &&
+         transport.facts.receive_waits.contains(wait.receive);
+}
+
+bool sends_by(const TransportTraits& transport, Access access) {
+  return access == Access::copy ? transport.copy_send : transport.loan_send;
+}
+bool receives_by(const TransportTraits& transport, Access access) {
+  return access == Access::copy ? transport.copy_receive : transport.loan_receive;
+}
+bool has(const TransportTraits& transport, AccessPair access) {
+  return sends_by(transport, access.send) && receives_by(transport, access.receive);
+}
+
+// Why a transport cannot have this case by what it is; empty when it can.
+std::string lacks(const TransportTraits& transport, const Case& c) {
+  const std::string& name = transport.name;
+  if (std::ranges::find(transport.workloads, c.workload) == transport.workloads.end()) {
+    return fmt::format("{} does not run {}", name, c.workload);
+  }
+  if (c.senders != 1 || c.receivers != 1) {
+    return fmt::format("{}: {} senders and {} receivers; so far one of each is measured", name, c.senders,
+                       c.receivers);
+  }
+  const auto words = [](const WaitSet& waits) {
+    std::vector<std::string> all;
+    for (const Wait wait : all_waits()) {
+      if (waits.contains(wait)) all.emplace_back(to_string(wait));
+    }
+    return join(all, ", ");
+  };
+  const WaitSet& send_waits = transport.facts.send_waits;
+  const WaitSet& receive_waits = transport.facts.receive_waits;
+  if (!send_waits.contains(c.send_wait)) {
+    const bool either = c.send_wait == c.receive_wait && !receive_waits.contains(c.send_wait);
+    return fmt::format("{} does not wait by {}{}; it has {}", name, to_string(c.send_wait),
+                       either ? "" : " to send", words(send_waits));
+  }
+  if (!receive_waits.contains(c.receive_wait)) {
+    return fmt::format("{} does not wait by {} to receive; it has {}", name, to_string(c.receive_wait),
+                       words(receive_waits));
+  }
+  if (!sends_by(transport, c.send_access)) {
+    return fmt::format("{} has no {} access to send", name, to_string(c.send_access));
+  }
+  if (!receives_by(transport, c.receive_access)) {
+    return fmt::format("{} has no {} access to receive", name, to_string(c.receive_access));
+  }
+  return {};
+}
+
+template <class T>
+void add_once(std::vector<T>& values, const T& value) {
+  if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+}
+
+// What each choice comes to on this transport. One that it has none of stays, to be skipped with its reason.
+template <class T>
+std::vector<T> choose(const std::vector<Choice<T>>& choices, const TransportTraits& transport,
+                      const std::vector<T>& all) {
+  std::vector<T> chosen;
+  for (const Choice<T>& choice : choices) {
+    if (choice.every) {
+      for (const T& value : all) {
+        if (has(transport, value)) add_once(chosen, value);
+      }
+      continue;
+    }
+    const auto found =
+        std::ranges::find_if(choice.first_of, [&](const T& value) { return has(transport, value); });
+    add_once(chosen, found == choice.first_of.end() ? choice.first_of.front() : *found);
+  }
+  return chosen;
+}
+
+std::vector<WaitPair> every_wait() {
+  std::vector<WaitPair> all;
+  for (const Wait wait : all_waits()) all.push_back({wait, wait});
+  return all;
+}
+
+std::vector<AccessPair> every_access() {
+  return {{Access::copy, Access::copy}, {Access::loan, Access::loan}};
+}
+
+// In one dimension, leaves of every part the values asked of it that it has, and those that no part has. A
+// part left with none goes.
+template <class Part, class T, class Asked>
+void narrow_to(std::vector<Part>& parts, Asked asked, std::vector<T> Part::*values) {
+  std::vector<T> present;
+  for (const Part& part : parts) present.insert(present.end(), (part.*values).begin(), (part.*values).end());
+  const auto in = [](const std::vector<T>& some, const T& value) {
+    return std::ranges::find(some, value) != some.end();
+  };
+  for (Part& part : parts) {
+    std::vector<T> left;
+    for (const T& value : asked(part)) {
+      if (in(part.*values, value) || !in(present, value)) left.push_back(value);
+    }
+    part.*values = std::move(left);
+  }
+  std::erase_if(parts, [values](const Part& part) { return (part.*values).empty(); });
+}
+
+template <class Part, class T>
+void narrow(std::vector<Part>& parts, const std::vector<T>& asked, std::vector<T> Part::*values) {
+  if (!asked.empty())
+    narrow_to(
+        parts, [&asked](const Part&) -> const std::vector<T>& { return asked; }, values);
+}
+
+std::vector<std::string> names_of(std::span<const TransportTraits> transports) {
+  std::vector<std::string> names;
+  for (const TransportTraits& transport : transports) names.push_back(transport.name);
+  return names;
+}
+
+class Planner {
+ public:
+  Planner(const Narrowing& narrowing, const PlanInputs& inputs) : narrowing_(narrowing), inputs_(inputs) {}
+
+  // Every case the suite asks for, whether it can be had or not, without repeats.
+  std::vector<Case> combinations(const Suite& suite) {
+    std::vector<Grid> grids = suite.grids;
+    for (Grid& grid : grids) name_all(suite, grid);
+    narrow(grids, narrowing_.workloads, &Grid::workloads);
+    narrow(grids, asked_transports(), &Grid::transports);
+
+    std::vector<Block> blocks;
+    for (const Grid& grid : grids) add_blocks(grid, blocks);
+    narrow(blocks, narrowing_.message_bytes, &Block::message_bytes);
+    narrow(blocks, narrowing_.capacities, &Block::capacities);
+    if (!narrowing_.waits.empty()) {
+      narrow_to(
+          blocks, [&](const Block& b) { return choose(narrowing_.waits, *b.transport, every_wait()); },
+          &Block::waits);
+    }
+    if (!narrowing_.accesses.empty()) {
+      narrow_to(
+          blocks, [&](const Block& b) { return choose(narrowing_.accesses, *b.transport, every_access()); },
+          &Block::accesses);
+    }
+    if (!narrowing_.placements.empty()) {
+      narrow_to(
+          blocks, [&](const Block& b) { return places(narrowing_.placements, b.senders + b.receivers); },
+          &Block::places);
+    }
+
+    std::vector<Case> cases;
+    std::set<Case> seen;
+    for (const Block& block : blocks) {
+      for (const Case& combination : expand(block)) {
+        if (seen.insert(combination).second) cases.push_back(combination);
+      }
+    }
+    return cases;
+  }
+
+  // Empty when the case can be launched.
+  std::string reason_against(const Case& c) {
+    const TransportTraits& transport = find(c.transport);
+    if (std::string reason = lacks(transport, c); !reason.empty()) return reason;
+    const PlacementAnswer& placed = place(c.placement, c.senders + c.receivers);
+    if (!placed.reason.empty()) return placed.reason;
+    if (std::string reason = crowded(c, placed.role_pus); !reason.empty()) return reason;
+    Case link = c;
+    link.placement.clear();
+    link.touch = Touch::full;
+    const auto [found, first] = admitted_.try_emplace(link);
+    if (first) found->second = inputs_.admit(c);
+    return found->second;
+  }
+
+  const PlacementAnswer& place(const std::string& placement, unsigned roles) {
+    const auto [found, first] = placed_.try_emplace({placement, roles});
+    if (first) found->second = inputs_.place(placement, roles);
+    return found->second;
+  }
+
+ private:
+  const TransportTraits& find(std::string_view name) const {
+    return *std::ranges::find(inputs_.transports, name, &TransportTraits::name);
+  }
+
+  // Puts every transport's name in the place of "*", and refuses names that are not there.
+  void name_all(const Suite& suite, Grid& grid) const {
+    const std::vector<std::string> known = names_of(inputs_.transports);
+    if (std::ranges::find(grid.transports, "*") != grid.transports.end()) grid.transports = known;
+    const auto check = [&](std::string_view kind, std::span<const std::string> words,
+                           std::span<const std::string> all) {
+      for (const std::string& word : words) {
+        const std::string complaint = complain_if_unknown(kind, word, all);
+        if (!complaint.empty())
+          throw std::invalid_argument(fmt::format("suite {}: {}", suite.name, complaint));
+      }
+    };
+    check("transport", grid.transports, known);
+    check("workload", grid.workloads, inputs_.workloads);
+  }
+
+  std::vector<std::string> asked_transports() const {
+    const bool every = std::ranges::find(narrowing_.transports, "*") != narrowing_.transports.end();
+    return every ? std::vector<std::string>{} : narrowing_.transports;
+  }
+
+  void add_blocks(const Grid& grid, std::vector<Block>& blocks) {
+    for (const std::string& workload : grid.workloads) {
+      for (const std::string& name : grid.transports) {
+        const TransportTraits& transport = find(name);
+        blocks.push_back({&transport, workload, grid.message_bytes, grid.capacities,
+                          choose(grid.waits, transport, every_wait()),
+                          choose(grid.accesses, transport, every_access()),
+                          places(grid.placements, grid.senders + grid.receivers),
+                          narrowing_.touch.value_or(grid.touch), narrowing_.limits.value_or(grid.limits),
+                          narrowing_.sched.value_or(grid.sched), grid.senders, grid.receivers});
+      }
+    }
+  }
+
+  std::vector<Place> places(const std::vector<PlacementChoice>& choices, unsigned roles) {
+    std::vector<Place> places;
+    for (const PlacementChoice& choice : choices) {
+      const std::string asked = to_string(choice);
+      add_once(places, Place{asked, place(asked, roles)});
+    }
+    return places;
+  }
+
+  static std::vector<Case> expand(const Block& block) {
+    std::vector<Case> cases;
+    for (const std::uint64_t message_bytes : block.message_bytes) {
+      for (const Capacity& capacity : block.capacities) {
+        for (const WaitPair wait : block.waits) {
+          for (const AccessPair access : block.accesses) {
+            for (const Place& at : block.places) {
+              cases.push_back({block.workload, block.transport->name, message_bytes, capacity, wait.send,
+                               wait.receive, access.send, access.receive, at.name(), block.senders,
+                               block.receivers, block.touch, block.limits, block.sched});
+            }
+          }
+        }
+      }
+    }
+    return cases;
+  }
+
+  std::string crowded(const Case& c, const std::vector<std::vector<int>>& role_pus) const {
+    const bool one_way = c.workload == "stream";  // in every other workload each role both sends and receives
+    const bool any = c.send_wait == Wait::spin || c.receive_wait == Wait::spin;
+    std::size_t spinning = 0;
+    std::set<int> pus;
+    bool unpinned = false;
+    for (std::size_t role = 0; role < role_pus.size(); ++role) {
+      const Wait own = role < c.senders ? c.send_wait : c.receive_wait;
+      if (one_way ? own != Wait::spin : !any) continue;
+      ++spinning;
+      pus.insert(role_pus[role].begin(), role_pus[role].end());
+      unpinned = unpinned || role_pus[role].empty();
+    }
+    const std::size_t available = unpinned ? inputs_.processing_units : pus.size();
+    if (spinning <= available) return {};
+    if (spinning == 2) return "both roles spin on one processing unit; use yield, or another placement";
+    return fmt::format("{} roles spin on {} processing units; use yield, or another placement", spinning,
+                       available);
+  }
+
+  const Narrowing& narrowing_;
+  const PlanInputs& inputs_;
+  std::map<std::pair<std::string, unsigned>, PlacementAnswer> placed_;
+  std::map<Case, std::string> admitted_;
+};
+
+// The number of each value in its column, counted from 0 in the order met.
+std::vector<std::vector<unsigned>> numbered(const std::vector<Case>& cases) {
+  std::vector<std::map<std::string, unsigned>> seen;
+  std::vector<std::vector<unsigned>> rows;
+  for (const Case& c : cases) {
+    const std::vector<std::string> fields{c.workload,
+                                          c.transport,
+                                          std::to_string(c.message_bytes),
+                                          to_string(c.capacity),
+                                          to_string(c.send_wait, c.receive_wait),
+                                          to_string(c.send_access, c.receive_access),
+                                          c.placement,
+                                          std::to_string(c.senders),
+                                          std::to_string(c.receivers),
+                                          std::string(to_string(c.touch)),
+                                          std::string(to_string(c.limits)),
+                                          c.sched};
+    seen.resize(fields.size());
+    std::vector<unsigned>& row = rows.emplace_back();
+    for (std::size_t column = 0; column < fields.size(); ++column) {
+      const auto next = static_cast<unsigned>(seen[column].size());
+      row.push_back(seen[column].try_emplace(fields[column], next).first->second);
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+bool Narrowing::empty() const {
+  return transports.empty() && workloads.empty() && message_bytes.empty() && capacities.empty() &&
+         waits.empty() && accesses.empty() && placements.empty() && !touch && !limits && !sched;
+}
+
+Suite suite_of(const Narrowing& narrowing) {
+  const auto take = [](auto& values, const auto& asked) {
+    if (!asked.empty()) values = asked;
+  };
+  Grid grid;
+  grid.workloads = {"ping_pong", "stream"};
+  take(grid.workloads, narrowing.workloads);
+  take(grid.transports, narrowing.transports);
+  take(grid.message_bytes, narrowing.message_bytes);
+  take(grid.capacities, narrowing.capacities);
+  take(grid.waits, narrowing.waits);
+  take(grid.accesses, narrowing.accesses);
+  take(grid.placements, narrowing.placements);
+  grid.touch = narrowing.touch.value_or(grid.touch);
+  grid.limits = narrowing.limits.value_or(grid.limits);
+  grid.sched = narrowing.sched.value_or(grid.sched);
+
+  Suite suite;
+  suite.name = "custom";
+  suite.description = "the grid that the command line spans";
+  suite.launches = 6;
+  suite.grids = {std::move(grid)};
+  return suite;
+}
+
+Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs& inputs, std::uint64_t seed) {
+  Planner planner(narrowing, inputs);
+  const std::vector<Case> combinations = planner.combinations(suite);
+  Plan plan{suite.name, suite.launches, suite.min_time_ns, seed, {}, {}};
+  const auto include = [&](const Case& c) {
+    plan.cases.push_back({case_id(c), c, planner.place(c.placement, c.senders + c.receivers).role_pus});
+  };
+  const auto skip = [&](const Case& c) {
+    plan.skipped.push_back({case_id(c), c, planner.reason_against(c)});
+  };
+
+  if (suite.cover == Suite::Cover::full) {
+    for (const Case& c : combinations) {
+      if (planner.reason_against(c).empty()) {
+        include(c);
+      } else {
+        skip(c);
+      }
+    }
+    return plan;
+  }
+  PairwiseCover cover = pairwise_cover(numbered(combinations), seed, [&](std::size_t row) {
+    return planner.reason_against(combinations[row]).empty();
+  });
+  std::ranges::sort(cover.chosen);
+  std::ranges::sort(cover.refused);
+  for (const std::size_t row : cover.chosen) include(combinations[row]);
+  for (const std::size_t row : cover.refused) skip(combinations[row]);
+  return plan;
+}
+
+std::vector<std::size_t> round_order(std::uint64_t seed, unsigned round, std::size_t cases) {
+  std::vector<std::size_t> order(cases);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  SplitMix64 rounds(seed ^ (std::uint64_t{round} << 32));
+  SplitMix64 random(rounds());
+  shuffle(std::span(order), random);
+  return order;
+}
+
+double estimated_seconds(const Plan& plan) {
+  const double launch_s = static_cast<double>(plan.min_time_ns) * 1e-9 + launch_overhead_s;
+  return static_cast<double>(plan.cases.size()) * (plan.launches * launch_s + verified_launch_s);
+}
+
+std::uint64_t draw_seed() { return std::random_device{}(); }
+
+std::string complain_if_unknown(std::string_view kind, std::string_view word,
+                                std::span<const std::string> known) {
+  if (std::ranges::find(known, word) != known.end()) return {};
+  const auto close = nearest(word, known);
+  return fmt::format("unknown {} '{}'{}; known: {}", kind, word,
+                     close ? fmt::format(", did you mean {}?", *close) : "", join(known, ", "));
+}
+
+}  // namespace ipcmark

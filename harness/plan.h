@@ -1,0 +1,104 @@
+// From a suite to the cases of one run on one machine. Nothing goes missing silently: every combination a
+// suite asks for is a case, or is skipped with a reason a person can read (in a pairwise suite: every pair of
+// values).
+//
+// Pure functions of their arguments; what they must know of the machine comes in as two functions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/case.h"
+#include "harness/suite.h"
+#include "harness/traits.h"
+
+namespace ipcmark {
+
+struct PlacementAnswer {
+  std::string name;                        // the class taken, explicit indexes, or "unpinned"
+  std::vector<std::vector<int>> role_pus;  // per role; an inner vector is empty when unpinned
+  std::string reason;                      // not empty: this machine lacks it, and all above is empty
+};
+
+struct PlanInputs {
+  std::span<const TransportTraits> transports;
+  std::span<const std::string> workloads;
+  // A placement as harness/placement.h reads it ("same_l3|same_package", "0+1"), and the number of roles.
+  std::function<PlacementAnswer(std::string_view placement, unsigned roles)> place;
+  // Builds the link of a case: empty, or the reason why this machine or this mechanism does not give it.
+  // Asked once for all cases that differ in placement and touch only.
+  std::function<std::string(const Case&)> admit;
+  unsigned processing_units = 1;  // that an unpinned role may run on
+};
+
+struct PlannedCase {
+  std::string id;
+  Case benchmark_case;
+  std::vector<std::vector<int>> role_pus;
+};
+
+struct SkippedCase {
+  std::string id;
+  Case benchmark_case;
+  std::string reason;
+};
+
+struct Plan {
+  std::string suite;
+  unsigned launches = 1;
+  std::uint64_t min_time_ns = 0;
+  std::uint64_t seed = 0;
+  std::vector<PlannedCase> cases;  // in the suite's order, without repeats
+  std::vector<SkippedCase> skipped;
+};
+
+// What the command line asks of each dimension; empty means nothing asked.
+struct Narrowing {
+  std::vector<std::string> transports;
+  std::vector<std::string> workloads;
+  std::vector<std::uint64_t> message_bytes;
+  std::vector<Capacity> capacities;
+  std::vector<WaitChoice> waits;
+  std::vector<AccessChoice> accesses;
+  std::vector<PlacementChoice> placements;
+  std::optional<Touch> touch;
+  std::optional<Limits> limits;
+  std::optional<std::string> sched;
+
+  // True when nothing spans a grid.
+  bool empty() const;
+};
+
+// A grid of the narrowing's own, for when no suite is named: what it leaves open is ping_pong and stream,
+// over every transport, 64 B, default capacity, default_wait(), copy, default_placement(); six launches of
+// 100 ms. Named "custom".
+Suite suite_of(const Narrowing& narrowing);
+
+// A suite's cases, narrowed: in each dimension only the values asked for remain. A value asked for that no
+// part of the suite has is taken by every part that is left, so `--size 100` measures 100 B with any suite.
+// Touch, limits and sched replace the suite's. A pairwise suite is narrowed first and covered then.
+//
+// Throws std::invalid_argument, one line, when the suite names a transport or workload that is not there.
+Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs& inputs, std::uint64_t seed);
+
+// The order of one round (from 1): every case once, a permutation of 0 .. cases - 1 that seed and round alone
+// decide.
+std::vector<std::size_t> round_order(std::uint64_t seed, unsigned round, std::size_t cases);
+
+// Wall time of all launches and of the one verified launch that each case passes first. An estimate: warming
+// up, forking and reaping are taken at typical values.
+double estimated_seconds(const Plan& plan);
+
+// A seed for a run that was given none: 32 bits from std::random_device, short enough to be typed again.
+std::uint64_t draw_seed();
+
+// "unknown transport 'pip'; did you mean pipe? Known: fifo, pipe, tcp"; empty when it is known.
+std::string complain_if_unknown(std::string_view kind, std::string_view word,
+                                std::span<const std::string> known);
+
+}  // namespace ipcmark
