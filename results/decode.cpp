@@ -16,17 +16,17 @@ T parsed(const JsonNode& node, std::optional<T> (*parse)(std::string_view), std:
 }
 
 double positive_or_null(const JsonNode& parent, std::string_view key) {
-  const auto node = parent.find(key);
+  const auto node = parent.nullable(key);
   return node ? node->number() : 0;
 }
 
 std::optional<double> number_or_null(const JsonNode& parent, std::string_view key) {
-  const auto node = parent.find(key);
+  const auto node = parent.nullable(key);
   return node ? std::optional(node->number()) : std::nullopt;
 }
 
 std::optional<std::uint64_t> whole_number_or_null(const JsonNode& parent, std::string_view key) {
-  const auto node = parent.find(key);
+  const auto node = parent.nullable(key);
   return node ? std::optional(node->whole_number()) : std::nullopt;
 }
 
@@ -68,10 +68,10 @@ Case decode_case(const JsonNode& node) {
 
 CapacityFacts decode_capacity(const JsonNode& node) {
   CapacityFacts facts;
-  if (const auto limit = node.find("limit")) {
+  if (const auto limit = node.nullable("limit")) {
     facts.limit = {limit->at("value").whole_number(), limit->at("unit").text(), limit->at("source").text()};
   }
-  if (const auto fits = node.find("fits")) {
+  if (const auto fits = node.nullable("fits")) {
     facts.fits_min = fits->at("min").whole_number();
     facts.fits_max = fits->at("max").whole_number();
     facts.fits_is_lower_bound = fits->at("lower_bound").flag();
@@ -163,7 +163,7 @@ LaunchRecord decode_launch(const JsonNode& entry) {
   measurement.roles = list_of<RoleReport>(node.at("roles"), decode_role);
   measurement.integrity = decode_integrity(node.at("integrity"));
   measurement.verdict = decode_verdict(node.at("verdict"));
-  if (const auto distribution = node.find("distribution")) {
+  if (const auto distribution = node.nullable("distribution")) {
     measurement.distribution = decode_distribution(*distribution);
   }
   if (measurement.messages == 0) node.at("messages").fail("must be over 0");
@@ -270,7 +270,7 @@ ResultFile decode_document(const JsonNode& document) {
   const JsonNode run = own->at("run");
   ResultFile results;
   results.header = decode_header(own->at("version"), run, own->at("machine"), document.at("context"));
-  if (const auto finished = run.find("finished")) results.finished = finished->text();
+  if (const auto finished = run.nullable("finished")) results.finished = finished->text();
   results.complete = run.at("complete").flag();
   results.interrupted = run.at("interrupted").flag();
   results.wall_s = run.at("wall_s").number();

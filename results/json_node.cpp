@@ -33,9 +33,7 @@ std::string_view detail(std::string_view what) {
 JsonNode::JsonNode(const void* value, std::string file, std::string place)
     : value_(value), file_(std::move(file)), place_(std::move(place)) {}
 
-bool JsonNode::is_null() const { return json(value_).is_null(); }
 bool JsonNode::is_array() const { return json(value_).is_array(); }
-bool JsonNode::is_object() const { return json(value_).is_object(); }
 bool JsonNode::is_text() const { return json(value_).is_string(); }
 bool JsonNode::is_whole_number() const { return json(value_).is_number_unsigned(); }
 
@@ -77,16 +75,20 @@ bool JsonNode::flag() const {
 }
 
 JsonNode JsonNode::at(std::string_view key) const {
-  if (!is_object()) fail(fmt::format("must be an object, not {}", describe()));
+  if (!json(value_).is_object()) fail(fmt::format("must be an object, not {}", describe()));
   const auto found = json(value_).find(key);
   if (found == json(value_).end()) fail(fmt::format("has no \"{}\"", key));
   return {&*found, file_, place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key)};
 }
 
 std::optional<JsonNode> JsonNode::find(std::string_view key) const {
-  if (is_object() && !json(value_).contains(key)) return {};
+  if (json(value_).is_object() && !json(value_).contains(key)) return {};
+  return at(key);
+}
+
+std::optional<JsonNode> JsonNode::nullable(std::string_view key) const {
   JsonNode node = at(key);
-  if (node.is_null()) return {};
+  if (json(node.value_).is_null()) return {};
   return node;
 }
 
@@ -100,7 +102,7 @@ std::vector<JsonNode> JsonNode::items() const {
 }
 
 std::vector<std::string> JsonNode::keys() const {
-  if (!is_object()) fail(fmt::format("must be an object, not {}", describe()));
+  if (!json(value_).is_object()) fail(fmt::format("must be an object, not {}", describe()));
   std::vector<std::string> names;
   for (const auto& item : json(value_).items()) names.push_back(item.key());
   return names;

@@ -24,9 +24,7 @@ struct FileError : std::runtime_error {
 // has another type or is out of the type's range.
 class JsonNode {
  public:
-  bool is_null() const;
   bool is_array() const;
-  bool is_object() const;
   bool is_text() const;
   bool is_whole_number() const;  // and not negative
 
@@ -37,10 +35,11 @@ class JsonNode {
   double number() const;  // always finite
   bool flag() const;
 
-  JsonNode at(std::string_view key) const;                   // throws when missing
-  std::optional<JsonNode> find(std::string_view key) const;  // nullopt when missing or null
-  std::vector<JsonNode> items() const;                       // of an array
-  std::vector<std::string> keys() const;                     // of an object
+  JsonNode at(std::string_view key) const;                       // throws when missing
+  std::optional<JsonNode> find(std::string_view key) const;      // nullopt when missing
+  std::optional<JsonNode> nullable(std::string_view key) const;  // throws when missing, nullopt when null
+  std::vector<JsonNode> items() const;                           // of an array
+  std::vector<std::string> keys() const;                         // of an object
   void allow_only(std::span<const std::string_view> keys) const;
   void allow_only(std::initializer_list<std::string_view> keys) const;
 
