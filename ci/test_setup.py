@@ -1,0 +1,93 @@
+"""ci/setup installs what is missing, asks for nothing when nothing is, and explains itself in one line otherwise."""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SETUP = Path(__file__).resolve().parent / "setup"
+PACKAGES = re.search(r"^packages=\(\n(.*?)^\)", SETUP.read_text(), re.S | re.M)[1].split()
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A PATH with a dpkg-query that knows `installed` and an apt-get that writes its arguments to a file."""
+
+    class Machine:
+        calls = tmp_path / "calls"
+
+        def program(self, name, text):
+            path = tmp_path / "bin" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("#!/bin/bash\n" + text)
+            path.chmod(0o755)
+
+        def run(self, *arguments, installed, user=0):
+            lines = "\n".join(f"installed {name}" for name in installed)
+            self.program("dpkg-query", f"cat <<'END'\n{lines}\nEND\n")
+            self.program("apt-get", f'echo "$@" >> {self.calls}\n')
+            script = SETUP.read_text().replace("EUID", str(user)) if user else SETUP.read_text()
+            copy = tmp_path / "setup"
+            copy.write_text(script)
+            return subprocess.run(
+                ["/bin/bash", copy, *arguments],
+                env={"PATH": str(tmp_path / "bin")},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+
+        def apt_calls(self):
+            return self.calls.read_text().splitlines() if self.calls.exists() else []
+
+    box = Machine()
+    for tool in ("sed", "grep", "cat", "env"):
+        (path,) = [p for p in (Path("/usr/bin") / tool, Path("/bin") / tool) if p.exists()][:1]
+        box.program(tool, f'exec {path} "$@"\n')
+    return box
+
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="shows what root's call does")
+
+
+def test_with_everything_there_apt_is_not_called(machine):
+    result = machine.run(installed=PACKAGES)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert machine.apt_calls() == []
+
+
+@root_only
+def test_only_what_is_missing_is_installed(machine):
+    result = machine.run(installed=[name for name in PACKAGES if name not in ("cmake", "libfmt-dev")])
+    assert result.returncode == 0, result.stderr
+    update, install = machine.apt_calls()
+    assert update.split()[-1] == "update"
+    assert install.split()[-2:] == ["cmake", "libfmt-dev"]
+
+
+@root_only
+def test_a_browser_is_installed_only_when_asked_for(machine):
+    assert machine.run("--browser", installed=PACKAGES).returncode == 0
+    assert machine.apt_calls()[-1].split()[-1] == "chromium"
+
+
+def test_without_rights_one_line_names_what_is_missing(machine):
+    result = machine.run(installed=[name for name in PACKAGES if name != "cmake"], user=1000)
+    assert result.returncode == 2
+    assert result.stderr == "ci/setup: needs root, or sudo, to install: cmake\n"
+
+
+def test_a_sudo_that_asks_without_a_terminal_is_explained(machine):
+    machine.program("sudo", "exit 1\n")
+    result = machine.run(installed=[name for name in PACKAGES if name != "cmake"], user=1000)
+    assert result.returncode == 2
+    assert result.stderr.startswith("ci/setup: sudo asks for a password")
+    assert machine.apt_calls() == []
+
+
+def test_an_unknown_argument_is_refused(machine):
+    result = machine.run("--everything", installed=PACKAGES)
+    assert result.returncode == 2
+    assert "--browser" in result.stderr
