@@ -65,7 +65,7 @@ class WaitSet {
   std::uint32_t bits_ = 0;
 };
 
-// The textbook's answers that no signature gives. Each one that can be tested has a conformance test.
+// The textbook's answers that no signature gives. Each one has a conformance test that fails if it lies.
 struct Facts {
   enum class Model : std::uint8_t { message_passing, shared_memory };
   enum class Naming : std::uint8_t { none, path, key, address };
@@ -82,11 +82,13 @@ struct Facts {
   WaitSet send_waits{Wait::block};
   WaitSet receive_waits{Wait::block};
   bool lossy = false;
+  bool carries = true;  // false: no byte crosses the link; what is received is made up (the null transport)
 };
 
 template <class S>
 concept SenderBase = requires(S sender) {
-  { sender.finish() } -> std::same_as<Io>;  // says end of stream; may be `again`
+  // Says end of stream; may be `again`, but is done at once on a link that has been drained.
+  { sender.finish() } -> std::same_as<Io>;
   { sender.wait_to_send() } -> std::same_as<void>;
 };
 

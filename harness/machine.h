@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ipcmark {
 
-// One processing unit. Indexes are hwloc logical indexes except os_index; -1 where the machine has no such level.
+// One processing unit. Indexes are hwloc logical indexes except os_index; -1 where the machine has no such
+// level.
 struct PuInfo {
   int logical_index = -1;
   int os_index = -1;
@@ -34,10 +37,10 @@ struct NamedValue {
 
 // What the run's clock was found to be before anything was measured with it.
 struct ClockInfo {
-  std::string source;           // "CLOCK_MONOTONIC (tsc)"
-  double step_ns = 0;           // smallest difference seen between two readings that differ
-  double read_ns = 0;           // cost of one reading
-  bool ordered = false;         // a reading handed to another processor was never behind it
+  std::string source;    // "CLOCK_MONOTONIC (tsc)"
+  double step_ns = 0;    // smallest difference seen between two readings that differ
+  double read_ns = 0;    // cost of one reading
+  bool ordered = false;  // a reading handed to another processor was never behind it
   std::uint64_t order_checks = 0;
 };
 
@@ -55,7 +58,7 @@ struct Floors {
 };
 
 struct Machine {
-  std::string fingerprint;  // hash of what makes two machines the same for a comparison; never of names or times
+  std::string fingerprint;  // equal where results can be compared as one machine's: see fingerprint() below
   std::string host_name;
   std::string operating_system;
   std::string kernel;
@@ -69,11 +72,34 @@ struct Machine {
   unsigned cores = 0;
   std::vector<PuInfo> pus;  // those this process may run on
   std::vector<CacheInfo> caches;
+  // What has no answer on this machine (a file the kernel does not have, or does not show us) has no entry.
   std::vector<NamedValue> mitigations;  // /sys/devices/system/cpu/vulnerabilities
-  std::vector<NamedValue> settings;     // governor, turbo, smt, clocksource, thp, aslr, preemption model ...
-  std::vector<NamedValue> limits;       // fs.mqueue.*, kernel.msg*, fs.pipe-max-size, RLIMIT_* ...
+  // governor and scaling_driver (of the PUs above; several joined by ", "), turbo (on | off), smt, cpuidle
+  // (driver and governor), clocksource, transparent_hugepages, shmem_hugepages, numa_balancing, aslr,
+  // preemption, isolated_cpus and nohz_full (OS indexes, or none), cgroup_cpu_quota ("1.5 CPUs", or none)
+  std::vector<NamedValue> settings;
+  // By the name that lifts them: fs.mqueue.*, kernel.msg*, fs.pipe-*, net.* as for sysctl(8); RLIMIT_* are
+  // soft limits in the units of getrlimit(2).
+  std::vector<NamedValue> limits;
   ClockInfo clock;
   Floors floors;
 };
+
+class Topology;
+
+// Everything but clock and floors. Reads files under `root`/proc, `root`/sys and `root`/etc, as this process
+// sees them (a test gives a tree of its own), and uname(2) for the architecture. What cannot be read stays
+// empty: no errors.
+Machine describe_machine(const Topology& topology, const std::filesystem::path& root = "/");
+
+// 16 hexadecimal digits: FNV-1a (64 bits) over architecture, processor model, kernel release, hypervisor,
+// caches, the PUs this process may use with what they share, mitigations, and settings. Two files with one
+// fingerprint can be compared as the same machine in the same state. Left out: names and addresses, OS
+// indexes, the microcode, the size of memory (a balloon changes it between two runs), and limits, which
+// results show as capacities.
+std::string fingerprint(const Machine& machine);
+
+// The entry of that name; nullopt when there is none.
+std::optional<std::string_view> find_value(const std::vector<NamedValue>& values, std::string_view name);
 
 }  // namespace ipcmark

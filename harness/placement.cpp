@@ -8,14 +8,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <map>
 #include <set>
 #include <stdexcept>
 #include <system_error>
 #include <tuple>
+#include <utility>
 
 #include "harness/contract.h"
+#include "harness/text.h"
 
 namespace ipcmark {
 namespace {
@@ -335,16 +336,6 @@ bool Topology::is_this_machine() const { return hwloc_topology_is_thissystem(imp
 
 namespace {
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
 std::string class_names(std::span<const PlacementClass> classes, std::string_view separator) {
   std::vector<std::string_view> names;
   for (PlacementClass placement_class : classes) names.push_back(to_string(placement_class));
@@ -357,10 +348,8 @@ std::optional<PlacementClass> parse_class(std::string_view word) {
 }
 
 std::optional<int> parse_index(std::string_view word) {
-  int index = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), index);
-  const bool whole = error == std::errc() && end == word.data() + word.size();
-  return whole && index >= 0 && word.front() != '-' ? std::optional(index) : std::nullopt;
+  const std::optional<std::uint64_t> index = parse_number(word);
+  return index && std::in_range<int>(*index) ? std::optional(static_cast<int>(*index)) : std::nullopt;
 }
 
 // Whole words or nothing: nullopt when one part does not parse.

@@ -1,0 +1,53 @@
+// The two ends of a pipe or FIFO (pipe(7), fifo(7)) and its capacity.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "harness/byte_stream.h"
+
+namespace ipcmark {
+
+// Whether an attempt sleeps is the open file description's business here (O_NONBLOCK), so the wait is not
+// looked at. The process must ignore SIGPIPE, as every role does.
+struct PipeOperations {
+  static constexpr const char* put_name = "write to a pipe";
+  static constexpr const char* take_name = "read from a pipe";
+  static ssize_t put(int fd, const std::byte* bytes, std::size_t count, Wait) {
+    return ::write(fd, bytes, count);
+  }
+  static ssize_t take(int fd, std::byte* bytes, std::size_t count, Wait) { return ::read(fd, bytes, count); }
+  static void end(Descriptor& stream) { stream.reset(); }
+};
+
+// Sets the capacity of the pipe behind `fd` to hold at least so many messages. The kernel rounds up to a
+// power of two of pages, and a page holds whole small messages only (F_SETPIPE_SZ in fcntl(2)): what fits is
+// probed, not promised. Throws Unsupported, beginning with the transport's name, for capacities that a pipe
+// cannot have.
+void set_pipe_capacity(std::string_view transport, int fd, const Capacity& capacity,
+                       std::size_t message_bytes);
+
+// In bytes, from F_GETPIPE_SZ. Throws std::system_error.
+CapacityFacts::Limit pipe_limit(int fd);
+
+class PipeSender : public ByteStreamSender<PipeOperations> {
+ public:
+  PipeSender(Descriptor stream, Wait wait)
+      : ByteStreamSender(std::move(stream), wait), limit_(pipe_limit(fd())) {}
+  std::optional<CapacityFacts::Limit> limit() const { return limit_; }
+
+ private:
+  CapacityFacts::Limit limit_;
+};
+
+class PipeReceiver : public ByteStreamReceiver<PipeOperations> {
+ public:
+  PipeReceiver(Descriptor stream, Wait wait)
+      : ByteStreamReceiver(std::move(stream), wait), limit_(pipe_limit(fd())) {}
+  std::optional<CapacityFacts::Limit> limit() const { return limit_; }
+
+ private:
+  CapacityFacts::Limit limit_;
+};
+
+}  // namespace ipcmark

@@ -1,0 +1,125 @@
+// A link behind virtual calls: for tests and tools that treat all transports alike. Never timed.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+
+#include "workloads/endpoints.h"
+
+namespace ipcmark {
+
+// Any endpoint. A verb that the endpoint does not have throws std::logic_error; TransportTraits tells which
+// it has.
+class AnyEndpoint {
+ public:
+  virtual ~AnyEndpoint() = default;
+  virtual Io send(std::span<const std::byte> message) = 0;
+  virtual Io loan(std::span<std::byte>& slot) = 0;
+  virtual Io commit() = 0;
+  virtual Io finish() = 0;
+  virtual void wait_to_send() = 0;
+  virtual Io receive(std::span<std::byte> message) = 0;
+  virtual Io peek(std::span<const std::byte>& message) = 0;
+  virtual Io release() = 0;
+  virtual void wait_to_receive() = 0;
+  virtual std::optional<CapacityFacts::Limit> limit() const = 0;
+};
+
+class AnyLink {
+ public:
+  virtual ~AnyLink() = default;
+  // Duplex links open peer `index`; on one-way links the first opens a sender, the second a receiver.
+  virtual std::unique_ptr<AnyEndpoint> open_sender(unsigned index, Meeting& meeting) = 0;
+  virtual std::unique_ptr<AnyEndpoint> open_receiver(unsigned index, Meeting& meeting) = 0;
+  // As the launch's parent does once all have opened; the remains stay until this object goes.
+  virtual void drop() = 0;
+};
+
+template <class E>
+class ErasedEndpoint final : public AnyEndpoint {
+ public:
+  explicit ErasedEndpoint(E&& endpoint) : endpoint_(std::move(endpoint)) {}
+
+  Io send(std::span<const std::byte> message) override {
+    if constexpr (CopySender<E>) return endpoint_.send(message);
+    lacks("send");
+  }
+  Io loan(std::span<std::byte>& slot) override {
+    if constexpr (LoanSender<E>) return endpoint_.loan(slot);
+    lacks("loan");
+  }
+  Io commit() override {
+    if constexpr (LoanSender<E>) return endpoint_.commit();
+    lacks("commit");
+  }
+  Io finish() override {
+    if constexpr (SenderBase<E>) return endpoint_.finish();
+    lacks("finish");
+  }
+  void wait_to_send() override {
+    if constexpr (SenderBase<E>) return endpoint_.wait_to_send();
+    lacks("wait_to_send");
+  }
+  Io receive(std::span<std::byte> message) override {
+    if constexpr (CopyReceiver<E>) return endpoint_.receive(message);
+    lacks("receive");
+  }
+  Io peek(std::span<const std::byte>& message) override {
+    if constexpr (LoanReceiver<E>) return endpoint_.peek(message);
+    lacks("peek");
+  }
+  Io release() override {
+    if constexpr (LoanReceiver<E>) return endpoint_.release();
+    lacks("release");
+  }
+  void wait_to_receive() override {
+    if constexpr (ReceiverBase<E>) return endpoint_.wait_to_receive();
+    lacks("wait_to_receive");
+  }
+  std::optional<CapacityFacts::Limit> limit() const override { return limit_of(endpoint_); }
+
+ private:
+  [[noreturn]] static void lacks(const char* verb) {
+    throw std::logic_error(std::string("this endpoint has no ") + verb);
+  }
+
+  E endpoint_;
+};
+
+template <Transport T>
+class ErasedLink final : public AnyLink {
+ public:
+  explicit ErasedLink(const Shape& shape) { links_.build(shape, 1); }
+  ~ErasedLink() override {
+    links_.drop();
+    links_.end();
+  }
+
+  std::unique_ptr<AnyEndpoint> open_sender(unsigned index, Meeting& meeting) override {
+    if constexpr (DuplexTransport<T>) {
+      return erase(links_[0].open_peer(index, meeting));
+    } else {
+      return erase(links_[0].open_sender(index, meeting));
+    }
+  }
+  std::unique_ptr<AnyEndpoint> open_receiver(unsigned index, Meeting& meeting) override {
+    if constexpr (DuplexTransport<T>) {
+      return erase(links_[0].open_peer(index, meeting));
+    } else {
+      return erase(links_[0].open_receiver(index, meeting));
+    }
+  }
+  void drop() override { links_.drop(); }
+
+ private:
+  template <class E>
+  static std::unique_ptr<AnyEndpoint> erase(E&& endpoint) {
+    return std::make_unique<ErasedEndpoint<E>>(std::move(endpoint));
+  }
+
+  Links<T> links_;
+};
+
+}  // namespace ipcmark

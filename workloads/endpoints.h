@@ -1,0 +1,308 @@
+// What workloads share: the links of a launch and the ends that a role opens on them, and the two loops that
+// turn single attempts into whole messages. Templates over the transport; nothing here is virtual.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "harness/contract.h"
+#include "harness/launch.h"
+#include "harness/payload.h"
+
+namespace ipcmark {
+
+struct NoRemains {};
+
+template <class T>
+struct RemainsOf {
+  using Type = NoRemains;
+};
+template <HasRemains T>
+struct RemainsOf<T> {
+  using Type = decltype(std::declval<T&>().take_remains());
+};
+
+// The links of one launch, in index order.
+template <Transport T>
+class Links {
+ public:
+  void build(const Shape& shape, unsigned count) {
+    links_.reserve(count);
+    for (unsigned i = 0; i < count; ++i) links_.push_back(std::make_unique<T>(shape));
+  }
+  T& operator[](unsigned index) { return *links_.at(index); }
+
+  // The names vanish; what cannot be removed while in use stays until end().
+  void drop() {
+    if constexpr (HasRemains<T>) {
+      for (auto& link : links_) remains_.push_back(link->take_remains());
+    }
+    links_.clear();
+  }
+  void end() { remains_.clear(); }
+
+ private:
+  std::vector<std::unique_ptr<T>> links_;
+  std::vector<typename RemainsOf<T>::Type> remains_;
+};
+
+template <Transport T>
+auto open_sender_end(T& link, Meeting& meeting) {
+  if constexpr (DuplexTransport<T>) {
+    return link.open_peer(0, meeting);
+  } else {
+    return link.open_sender(0, meeting);
+  }
+}
+template <Transport T>
+auto open_receiver_end(T& link, Meeting& meeting) {
+  if constexpr (DuplexTransport<T>) {
+    return link.open_peer(1, meeting);
+  } else {
+    return link.open_receiver(0, meeting);
+  }
+}
+template <Transport T>
+using SenderEnd = decltype(open_sender_end(std::declval<T&>(), std::declval<Meeting&>()));
+template <Transport T>
+using ReceiverEnd = decltype(open_receiver_end(std::declval<T&>(), std::declval<Meeting&>()));
+
+// A sending and a receiving end for one role of a pair: the two halves of one duplex link, or the ends of two
+// one-way links (link 0 carries what role 0 sends).
+template <Transport T>
+class BothWays {
+ public:
+  static constexpr unsigned links = DuplexTransport<T> ? 1 : 2;
+
+  void open(Links<T>& built, Role& role) {
+    const unsigned side = role.index();
+    if constexpr (DuplexTransport<T>) {
+      peer_.emplace(built[0].open_peer(side, role.meeting(0)));
+    } else if (side == 0) {
+      sender_.emplace(built[0].open_sender(0, role.meeting(0)));
+      receiver_.emplace(built[1].open_receiver(0, role.meeting(1)));
+    } else {
+      receiver_.emplace(built[0].open_receiver(0, role.meeting(0)));
+      sender_.emplace(built[1].open_sender(0, role.meeting(1)));
+    }
+  }
+
+  auto& sender() {
+    if constexpr (DuplexTransport<T>) {
+      return *peer_;
+    } else {
+      return *sender_;
+    }
+  }
+  auto& receiver() {
+    if constexpr (DuplexTransport<T>) {
+      return *peer_;
+    } else {
+      return *receiver_;
+    }
+  }
+
+ private:
+  struct Nothing {};
+  std::optional<std::conditional_t<DuplexTransport<T>, SenderEnd<T>, Nothing>> peer_;
+  std::optional<std::conditional_t<DuplexTransport<T>, Nothing, SenderEnd<T>>> sender_;
+  std::optional<std::conditional_t<DuplexTransport<T>, Nothing, ReceiverEnd<T>>> receiver_;
+};
+
+template <class Endpoint>
+std::optional<CapacityFacts::Limit> limit_of(const Endpoint& endpoint) {
+  if constexpr (ReportsLimit<Endpoint>) {
+    return endpoint.limit();
+  } else {
+    return std::nullopt;
+  }
+}
+
+// A message of the role's own: page-aligned, prefaulted on the role's memory node.
+class MessageBuffer {
+ public:
+  explicit MessageBuffer(std::size_t message_bytes) : bytes_(message_bytes) {
+    void* memory =
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) {
+      throw std::system_error(errno, std::generic_category(),
+                              "mmap of a message buffer of " + std::to_string(bytes_) + " B");
+    }
+    memory_ = static_cast<std::byte*>(memory);
+  }
+  ~MessageBuffer() { munmap(memory_, bytes_); }
+  MessageBuffer(const MessageBuffer&) = delete;
+  MessageBuffer& operator=(const MessageBuffer&) = delete;
+
+  std::span<std::byte> span() { return {memory_, bytes_}; }
+
+ private:
+  std::byte* memory_;
+  std::size_t bytes_;
+};
+
+struct PeerClosed : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class Attempt, class WaitFor>
+inline void until_done(Attempt attempt, WaitFor wait_for, const char* what) {
+  for (;;) {
+    switch (attempt()) {
+      case Io::done:
+        return;
+      case Io::again:
+        wait_for();
+        break;
+      case Io::closed:
+        throw PeerClosed(std::string(what) + ": the other side has closed the link");
+    }
+  }
+}
+
+// Writes whole messages, every byte of them.
+template <Access access, class Sender>
+class Writer {
+ public:
+  Writer(Sender& sender, const Case& benchmark_case)
+      : sender_(sender), touch_(benchmark_case.touch), buffer_(benchmark_case.message_bytes) {}
+
+  void write(std::uint64_t sequence) {
+    const auto wait = [this] { sender_.wait_to_send(); };
+    if constexpr (access == Access::loan) {
+      std::span<std::byte> slot;
+      until_done([&] { return sender_.loan(slot); }, wait, "loan");
+      fill(slot, 0, sequence, touch_);
+      until_done([this] { return sender_.commit(); }, wait, "commit");
+    } else {
+      fill(buffer_.span(), 0, sequence, touch_);
+      until_done([this] { return sender_.send(buffer_.span()); }, wait, "send");
+    }
+  }
+
+  // One attempt, for probes: may leave a part of the message in the link, which the next attempt completes.
+  Io try_write(std::uint64_t sequence) {
+    if constexpr (access == Access::loan) {
+      std::span<std::byte> slot;
+      if (const Io io = sender_.loan(slot); io != Io::done) return io;
+      fill(slot, 0, sequence, touch_);
+      return sender_.commit();
+    } else {
+      fill(buffer_.span(), 0, sequence, touch_);
+      return sender_.send(buffer_.span());
+    }
+  }
+
+  void finish() {
+    until_done([this] { return sender_.finish(); }, [this] { sender_.wait_to_send(); }, "finish");
+  }
+
+ private:
+  Sender& sender_;
+  Touch touch_;
+  MessageBuffer buffer_;
+};
+
+// Reads whole messages, every byte of them, and judges each.
+template <Access access, class Receiver>
+class Reader {
+ public:
+  Reader(Receiver& receiver, const Case& benchmark_case, bool every_byte)
+      : receiver_(receiver),
+        touch_(benchmark_case.touch),
+        every_byte_(every_byte),
+        buffer_(benchmark_case.message_bytes),
+        checker_(0, benchmark_case.message_bytes, benchmark_case.touch) {}
+
+  void read() {
+    if (!read_unless_closed()) throw PeerClosed("receive: the other side has closed the link");
+  }
+
+  // False at the end of the stream.
+  bool read_unless_closed() {
+    for (;;) {
+      switch (try_read()) {
+        case Io::done:
+          return true;
+        case Io::again:
+          receiver_.wait_to_receive();
+          break;
+        case Io::closed:
+          return false;
+      }
+    }
+  }
+
+  Io try_read() {
+    if constexpr (access == Access::loan) {
+      std::span<const std::byte> message;
+      if (const Io io = receiver_.peek(message); io != Io::done) return io;
+      judge(message);
+      return receiver_.release();
+    } else {
+      if (const Io io = receiver_.receive(buffer_.span()); io != Io::done) return io;
+      judge(buffer_.span());
+      return Io::done;
+    }
+  }
+
+  SequenceChecker& checker() { return checker_; }
+
+ private:
+  void judge(std::span<const std::byte> message) {
+    if (every_byte_) [[unlikely]] {
+      checker_.observe_every_byte(message);
+    } else {
+      checker_.observe(ipcmark::read(message, touch_));
+    }
+  }
+
+  Receiver& receiver_;
+  Touch touch_;
+  bool every_byte_;
+  MessageBuffer buffer_;
+  SequenceChecker checker_;
+};
+
+// Calls `use` with a Writer for the access that the case asks of its sender.
+template <class Sender, class Use>
+void with_writer(Sender& sender, const Case& benchmark_case, Use use) {
+  if (benchmark_case.send_access == Access::loan) {
+    if constexpr (LoanSender<Sender>) {
+      Writer<Access::loan, Sender> writer(sender, benchmark_case);
+      return use(writer);
+    }
+  } else if constexpr (CopySender<Sender>) {
+    Writer<Access::copy, Sender> writer(sender, benchmark_case);
+    return use(writer);
+  }
+  throw Unsupported(benchmark_case.transport + ": its sender has no " +
+                    std::string(to_string(benchmark_case.send_access)) + " access");
+}
+
+template <class Receiver, class Use>
+void with_reader(Receiver& receiver, const Case& benchmark_case, bool every_byte, Use use) {
+  if (benchmark_case.receive_access == Access::loan) {
+    if constexpr (LoanReceiver<Receiver>) {
+      Reader<Access::loan, Receiver> reader(receiver, benchmark_case, every_byte);
+      return use(reader);
+    }
+  } else if constexpr (CopyReceiver<Receiver>) {
+    Reader<Access::copy, Receiver> reader(receiver, benchmark_case, every_byte);
+    return use(reader);
+  }
+  throw Unsupported(benchmark_case.transport + ": its receiver has no " +
+                    std::string(to_string(benchmark_case.receive_access)) + " access");
+}
+
+}  // namespace ipcmark

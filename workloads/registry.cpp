@@ -1,0 +1,41 @@
+#include "workloads/registry.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace ipcmark {
+
+const WorkloadEntry* TransportEntry::find_workload(std::string_view name) const {
+  const auto found = std::find_if(workloads.begin(), workloads.end(),
+                                  [&](const WorkloadEntry& entry) { return entry.name == name; });
+  return found == workloads.end() ? nullptr : &*found;
+}
+
+Registry& Registry::instance() {
+  static Registry registry;
+  return registry;
+}
+
+void Registry::add(TransportEntry entry) {
+  const auto place = std::lower_bound(
+      transports_.begin(), transports_.end(), entry.traits.name,
+      [](const TransportEntry& other, const std::string& name) { return other.traits.name < name; });
+  if (place != transports_.end() && place->traits.name == entry.traits.name) {
+    throw std::logic_error("two transports are named " + entry.traits.name);
+  }
+  transports_.insert(place, std::move(entry));
+}
+
+const TransportEntry* Registry::find(std::string_view name) const {
+  const auto found = std::find_if(transports_.begin(), transports_.end(),
+                                  [&](const TransportEntry& entry) { return entry.traits.name == name; });
+  return found == transports_.end() ? nullptr : &*found;
+}
+
+std::vector<TransportTraits> Registry::traits() const {
+  std::vector<TransportTraits> all;
+  for (const TransportEntry& entry : transports_) all.push_back(entry.traits);
+  return all;
+}
+
+}  // namespace ipcmark

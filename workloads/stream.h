@@ -1,0 +1,124 @@
+// stream: role 0 sends as fast as it can, role 1 receives. The timed span runs from the first send begun to
+// the last receive ended. The receiver also reads the clock once in a while (about a thousand times), which
+// shows how steadily the messages flow: each window's duration is recorded.
+#pragma once
+
+#include "workloads/endpoints.h"
+#include "workloads/timed_work.h"
+
+namespace ipcmark {
+
+template <Transport T>
+class Stream final : public Work {
+ public:
+  static constexpr std::string_view name = "stream";
+  static constexpr std::string_view role_names[] = {"sender 0", "receiver 1"};
+  static constexpr std::uint64_t windows = 1'024;
+
+  Stream(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
+      : case_(benchmark_case), shape_(shape), options_(options) {}
+
+  unsigned links() const override { return 1; }
+  unsigned senders_of(unsigned) const override { return 1; }
+  void build(const std::string& directory) override {
+    shape_.directory = directory;
+    links_.build(shape_, 1);
+  }
+  void open(Role& role) override {
+    if (role.index() == 0) {
+      sender_.emplace(open_sender_end(links_[0], role.meeting(0)));
+      role.keep_limit(limit_of(*sender_));
+    } else {
+      receiver_.emplace(open_receiver_end(links_[0], role.meeting(0)));
+      role.keep_limit(limit_of(*receiver_));
+    }
+  }
+  void drop() override { links_.drop(); }
+  void end() override { links_.end(); }
+
+  void run(Role& role) override {
+    measure_cache_line(role);
+    if (role.index() == 0) {
+      with_writer(*sender_, case_, [&](auto& writer) { lead(role, writer); });
+    } else {
+      with_reader(*receiver_, case_, options_.every_byte, [&](auto& reader) {
+        follow(role, reader);
+        role.board().integrity = reader.checker().counts();
+        role.board().integrity.every_byte = options_.every_byte;
+      });
+    }
+  }
+
+ private:
+  template <class W>
+  void lead(Role& role, W& writer) {
+    RoleBoard& board = role.board();
+    CostMeter meter;
+    std::uint64_t sequence = 0;
+    lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
+      if (timed) {
+        meter.start();
+        board.begin_ns = now_ns();
+      }
+      for (std::uint64_t i = 0; i < messages; ++i) {
+        writer.write(sequence);
+        role.moved(++sequence);
+      }
+      if (timed) {
+        board.end_ns = now_ns();
+        board.cost = meter.stop();
+        board.timed_messages = messages;
+      }
+    });
+    writer.finish();
+    role.announce({PhaseKind::drain, 0});
+    role.conclude();
+  }
+
+  template <class R>
+  void follow(Role& role, R& reader) {
+    RoleBoard& board = role.board();
+    CostMeter meter;
+    std::uint64_t received = 0;
+    const auto receive = [&] {
+      reader.read();
+      role.moved(++received);
+    };
+    follow_phases(
+        role, meter,
+        [&](std::uint64_t messages, bool timed) {
+          if (!timed) {
+            for (std::uint64_t i = 0; i < messages; ++i) receive();
+            return;
+          }
+          const std::uint64_t window = (messages + windows - 1) / windows;
+          board.messages_per_sample = window;
+          receive();
+          // From the end of the first receive: before it lies the waiting for the sender to begin.
+          std::uint64_t before_ns = board.begin_ns = now_ns();
+          std::uint64_t left = messages - 1;
+          for (; left >= window; left -= window) {
+            for (std::uint64_t i = 0; i < window; ++i) receive();
+            const std::uint64_t after_ns = now_ns();
+            board.histogram.record(after_ns - before_ns);
+            before_ns = after_ns;
+          }
+          for (; left > 0; --left) receive();
+          board.end_ns = now_ns();
+        },
+        [&] {
+          while (reader.read_unless_closed()) {
+          }
+          reader.checker().finish(received);
+        });
+  }
+
+  Case case_;
+  Shape shape_;
+  TrialOptions options_;
+  Links<T> links_;
+  std::optional<SenderEnd<T>> sender_;
+  std::optional<ReceiverEnd<T>> receiver_;
+};
+
+}  // namespace ipcmark

@@ -1,0 +1,96 @@
+// The course of a timed launch, the same for every workload: warm up until the pace is known, one timed phase
+// of as many messages as fill the time asked for, then the drain.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "harness/cache_line.h"
+#include "harness/clock.h"
+#include "harness/launch.h"
+#include "harness/role_cost.h"
+
+namespace ipcmark {
+
+struct TrialOptions {
+  std::uint64_t timed_ns = 100'000'000;  // how long the timed part should take
+  std::uint64_t warm_up_ns = 8'000'000;  // how long the last warm-up phase should take
+  std::uint64_t fixed_messages = 0;      // > 0: exactly these in the timed part, no warm-up
+  bool every_byte = false;               // a verified launch: compare each byte instead of stamp and sum
+};
+
+// The floor of this very launch: roles 0 and 1, if they sit on two processors, pass a cache line to and fro
+// for a fraction of a millisecond. Both call it before their first phase.
+inline void measure_cache_line(Role& role) {
+  LaunchBoard& launch = role.launch();
+  const RoleBoard& first = launch.roles[0];
+  const RoleBoard& second = launch.roles[1];
+  if (role.index() > 1 || first.granted_pu_count != 1 || second.granted_pu_count != 1 ||
+      first.granted_pus[0] == second.granted_pus[0]) {
+    return;
+  }
+  constexpr std::uint64_t round_trips = 500;
+  constexpr std::uint64_t patience_ns = 200'000'000;
+  if (role.index() == 1) {
+    bounce_follow(launch.cache_line, round_trips, now_ns() + patience_ns);
+  } else if (const auto elapsed_ns = bounce_lead(launch.cache_line, round_trips, now_ns() + patience_ns)) {
+    launch.cache_line_round_trip_ns = static_cast<double>(*elapsed_ns) / static_cast<double>(round_trips);
+  }
+}
+
+// For the lead. `move(messages, timed)` moves them all; it is called between announce and conclude.
+template <class Move>
+void lead_phases(Role& role, const TrialOptions& options, Move move) {
+  const auto run_phase = [&](PhaseKind kind, std::uint64_t messages) {
+    role.announce({kind, messages});
+    const std::uint64_t begin_ns = now_ns();
+    move(messages, kind == PhaseKind::timed);
+    role.conclude();
+    return std::max<std::uint64_t>(1, now_ns() - begin_ns);
+  };
+
+  std::uint64_t timed_messages = options.fixed_messages;
+  if (timed_messages == 0) {
+    constexpr std::uint64_t too_short_to_judge_ns = 1'000'000;
+    constexpr std::uint64_t growth = 8;
+    std::uint64_t messages = 1, elapsed_ns = 0, moved = 0;
+    for (;;) {
+      elapsed_ns = run_phase(PhaseKind::warm_up, messages);
+      moved += messages;
+      if (elapsed_ns >= options.warm_up_ns / 2) break;
+      const double wanted = elapsed_ns < too_short_to_judge_ns
+                                ? static_cast<double>(growth)
+                                : static_cast<double>(options.warm_up_ns) / static_cast<double>(elapsed_ns);
+      messages = static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1;
+    }
+    role.board().warm_up_messages = moved;
+    timed_messages = std::max<std::uint64_t>(
+        1, static_cast<std::uint64_t>(static_cast<double>(messages) * static_cast<double>(options.timed_ns) /
+                                      static_cast<double>(elapsed_ns)));
+  }
+  run_phase(PhaseKind::timed, timed_messages);
+}
+
+// For the others. `move` as above; `drain` takes what is left until the stream ends.
+template <class Move, class Drain>
+void follow_phases(Role& role, CostMeter& meter, Move move, Drain drain) {
+  for (;;) {
+    const Phase phase = role.next_phase();
+    if (phase.kind == PhaseKind::drain) {
+      role.enter();
+      drain();
+      role.leave();
+      return;
+    }
+    if (phase.kind == PhaseKind::timed) meter.start();
+    role.enter();
+    move(phase.messages, phase.kind == PhaseKind::timed);
+    if (phase.kind == PhaseKind::timed) {
+      role.board().cost = meter.stop();
+      role.board().timed_messages = phase.messages;
+    }
+    role.leave();
+  }
+}
+
+}  // namespace ipcmark

@@ -1,0 +1,239 @@
+#include "workloads/trial.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+
+#include "workloads/launch_verdict.h"
+
+namespace ipcmark {
+namespace {
+
+const TransportEntry& transport_of(const Case& benchmark_case) {
+  const TransportEntry* entry = Registry::instance().find(benchmark_case.transport);
+  if (entry == nullptr) throw std::out_of_range("no transport is named " + benchmark_case.transport);
+  return *entry;
+}
+
+Shape shape_of(const Case& benchmark_case) {
+  return {.message_bytes = benchmark_case.message_bytes,
+          .capacity = benchmark_case.capacity,
+          .senders = benchmark_case.senders,
+          .receivers = benchmark_case.receivers,
+          .send_wait = benchmark_case.send_wait,
+          .receive_wait = benchmark_case.receive_wait,
+          .send_access = benchmark_case.send_access,
+          .receive_access = benchmark_case.receive_access,
+          .directory = {}};
+}
+
+LaunchSpec spec_for(const Case& benchmark_case, const std::vector<std::string_view>& role_names,
+                    const std::vector<std::vector<int>>& role_pus, const TrialContext& context) {
+  LaunchSpec spec{.roles = {},
+                  .isolation = context.isolation,
+                  .limits = benchmark_case.limits,
+                  .sched = benchmark_case.sched,
+                  .bind = [&context](const std::vector<int>& pus) -> Granted {
+                    const Binding binding = bind_this_process(context.topology, pus);
+                    return {binding.granted_pus, binding.numa_node};
+                  },
+                  .interrupt_fd = context.interrupt_fd};
+  for (std::size_t role = 0; role < role_names.size(); ++role) {
+    spec.roles.push_back({std::string(role_names[role]), role_pus.at(role)});
+  }
+  return spec;
+}
+
+std::optional<CapacityFacts::Limit> limit_from(const RoleBoard& role) {
+  if (!role.has_limit) return std::nullopt;
+  return CapacityFacts::Limit{role.limit_value, role.limit_unit, role.limit_source};
+}
+
+Distribution distribution_of(const RoleBoard& role, std::string_view of) {
+  const Histogram& histogram = role.histogram;
+  return {.of = std::string(of),
+          .messages_per_sample = role.messages_per_sample,
+          .count = histogram.count(),
+          .min_ns = histogram.min_ns(),
+          .max_ns = histogram.max_ns(),
+          .mean_ns = histogram.mean_ns(),
+          .p50_ns = histogram.percentile(0.5),
+          .p90_ns = histogram.percentile(0.9),
+          .p99_ns = histogram.percentile(0.99),
+          .p999_ns = histogram.percentile(0.999),
+          .histogram = histogram.encode()};
+}
+
+void add(Integrity& sum, const Integrity& part) {
+  sum.lost += part.lost;
+  sum.duplicated += part.duplicated;
+  sum.reordered += part.reordered;
+  sum.corrupted += part.corrupted;
+  sum.checked += part.checked;
+  sum.every_byte = sum.every_byte || part.every_byte;
+}
+
+}  // namespace
+
+TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
+                       const TrialOptions& options, const TrialContext& context) {
+  const TransportEntry& transport = transport_of(benchmark_case);
+  const WorkloadEntry* workload = transport.find_workload(benchmark_case.workload);
+  if (workload == nullptr) throw std::out_of_range("no workload is named " + benchmark_case.workload);
+
+  const LaunchSpec spec = spec_for(benchmark_case, workload->role_names, role_pus, context);
+  const std::unique_ptr<Work> work = workload->make(benchmark_case, shape_of(benchmark_case), options);
+  const SharedLaunchBoard board;
+  if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) return *failure;
+
+  const bool round_trips = benchmark_case.workload == "ping_pong";
+  Measurement measurement;
+  measurement.roles = role_reports(spec, *board);
+  measurement.isolation = context.isolation.description;
+  measurement.cache_line_round_trip_ns = board->cache_line_round_trip_ns;
+  measurement.messages = board->roles[0].timed_messages;
+  measurement.warm_up_messages = board->roles[0].warm_up_messages;
+  measurement.bytes = measurement.messages * benchmark_case.message_bytes * (round_trips ? 2 : 1);
+  measurement.limit = limit_from(board->roles[0]);
+  const RoleBoard& last = board->roles[round_trips ? 0 : 1];
+  measurement.distribution = distribution_of(last, round_trips ? "round_trip_ns" : "window_ns");
+  for (std::size_t role = 0; role < spec.roles.size(); ++role) {
+    add(measurement.integrity, board->roles[role].integrity);
+  }
+  measurement.integrity.detection_limit = detection_limit(benchmark_case.message_bytes);
+
+  const std::uint64_t begin_ns = board->roles[0].begin_ns;
+  if (last.end_ns <= begin_ns) {
+    return LaunchFailure{
+        LaunchFailure::Kind::failed,
+        fmt::format("the clock went backwards between the roles: the last receive ended {} ns before "
+                    "the first send began",
+                    begin_ns - last.end_ns)};
+  }
+  measurement.span_ns = last.end_ns - begin_ns;
+
+  const Integrity& integrity = measurement.integrity;
+  if (!integrity.clean() && !(transport.traits.facts.lossy && integrity.duplicated == 0 &&
+                              integrity.reordered == 0 && integrity.corrupted == 0)) {
+    return LaunchFailure{
+        LaunchFailure::Kind::failed,
+        fmt::format("messages were not intact: {} lost, {} duplicated, {} reordered, {} corrupted of {}",
+                    integrity.lost, integrity.duplicated, integrity.reordered, integrity.corrupted,
+                    integrity.checked)};
+  }
+  measurement.verdict = judge_launch(benchmark_case, measurement);
+  return measurement;
+}
+
+CapacityFacts probe_capacity(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
+                             const TrialContext& context) {
+  const TransportEntry& transport = transport_of(benchmark_case);
+  CapacityFacts facts;
+  if (!transport.traits.facts.carries) {
+    facts.note = "holds nothing";
+    return facts;
+  }
+  Case probed = benchmark_case;
+  const Facts& mechanism = transport.traits.facts;
+  if (!mechanism.send_waits.contains(Wait::spin) || !mechanism.receive_waits.contains(Wait::spin)) {
+    facts.note = "not probed: it cannot try without sleeping";
+    return facts;
+  }
+  probed.send_wait = probed.receive_wait = Wait::spin;
+  const LaunchSpec spec = spec_for(probed, {"sender 0", "receiver 1"}, role_pus, context);
+  const std::unique_ptr<Work> work = transport.make_probe(probed, shape_of(probed));
+  const SharedLaunchBoard board;
+  if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) {
+    facts.note = "not probed: " + failure->reason;
+    return facts;
+  }
+  const RoleBoard& sender = board->roles[0];
+  facts.limit = limit_from(sender);
+  facts.fits_min = sender.figures[ProbeFigures::fits_min];
+  facts.fits_max = sender.figures[ProbeFigures::fits_max];
+  facts.fits_is_lower_bound = sender.figures[ProbeFigures::bound_reached] != 0;
+  if (sender.figures[ProbeFigures::has_resume] != 0)
+    facts.resume_after = sender.figures[ProbeFigures::resume_after];
+  return facts;
+}
+
+namespace {
+
+// Memory that outlives the child which writes it: one line for each case.
+class SharedReasons {
+ public:
+  static constexpr std::size_t line_bytes = 512;
+
+  explicit SharedReasons(std::size_t lines) : bytes_(std::max<std::size_t>(1, lines) * line_bytes) {
+    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    text_ = static_cast<char*>(memory);
+  }
+  ~SharedReasons() { munmap(text_, bytes_); }
+  SharedReasons(const SharedReasons&) = delete;
+  SharedReasons& operator=(const SharedReasons&) = delete;
+
+  void write(std::size_t line, std::string_view reason) {
+    const std::size_t length = std::min(reason.size(), line_bytes - 1);
+    std::memcpy(text_ + line * line_bytes, reason.data(), length);
+  }
+  std::string read(std::size_t line) const { return text_ + line * line_bytes; }
+
+ private:
+  std::size_t bytes_;
+  char* text_;
+};
+
+// Makes each case's link and drops it again, in the very place where launches make theirs. Its one role does
+// nothing.
+class BuildAll final : public Work {
+ public:
+  BuildAll(const std::vector<Case>& cases, SharedReasons& reasons) : cases_(cases), reasons_(reasons) {}
+
+  unsigned links() const override { return 0; }
+  unsigned senders_of(unsigned) const override { return 0; }
+  void build(const std::string& directory) override {
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      Shape shape = shape_of(cases_[i]);
+      shape.directory = directory;
+      try {
+        transport_of(cases_[i]).make_link(shape);
+      } catch (const Unsupported& reason) {
+        reasons_.write(i, reason.what());
+      } catch (const std::exception& error) {
+        reasons_.write(i, fmt::format("{}: {}", cases_[i].transport, error.what()));
+      }
+    }
+  }
+  void open(Role&) override {}
+  void drop() override {}
+  void run(Role&) override {}
+  void end() override {}
+
+ private:
+  const std::vector<Case>& cases_;
+  SharedReasons& reasons_;
+};
+
+}  // namespace
+
+std::vector<std::string> why_not_buildable(const std::vector<Case>& cases, const TrialContext& context) {
+  SharedReasons shared(cases.size());
+  LaunchSpec spec{
+      .roles = {{"builder", {}}}, .isolation = context.isolation, .interrupt_fd = context.interrupt_fd};
+  if (!cases.empty()) spec.limits = cases.front().limits;
+  BuildAll work(cases, shared);
+  const SharedLaunchBoard board;
+  const std::optional<LaunchFailure> failure = launch(spec, work, *board);
+  std::vector<std::string> reasons;
+  for (std::size_t i = 0; i < cases.size(); ++i)
+    reasons.push_back(failure ? failure->reason : shared.read(i));
+  return reasons;
+}
+
+}  // namespace ipcmark
