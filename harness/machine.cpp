@@ -81,12 +81,11 @@ bool has_word(std::string_view text, std::string_view word, char separator) {
   return std::ranges::count(split(text, separator), word) > 0;
 }
 
-// "always [madvise] never" -> "madvise"; text without brackets stays as it is.
+// "always [madvise] never" -> "madvise", or in parentheses; text without them stays as it is.
 std::string chosen(const std::string& text) {
-  const std::size_t open = text.find('[');
-  const std::size_t close = text.find(']', open);
-  return open == std::string::npos || close == std::string::npos ? text
-                                                                 : text.substr(open + 1, close - open - 1);
+  const std::size_t open = text.find_first_of("[(");
+  const std::size_t close = text.find_first_of("])", open);
+  return close == std::string::npos ? text : text.substr(open + 1, close - open - 1);
 }
 
 std::optional<double> parse_double(std::string_view text) {

@@ -177,7 +177,7 @@ TEST(DescribeMachine, NamesThePreemptionModel) {
             "full (dynamic)");
   EXPECT_EQ(
       preemption("#1 SMP PREEMPT_DYNAMIC Debian", "sys/kernel/debug/sched/preempt", "none (voluntary) full"),
-      "none (voluntary) full (dynamic)");
+      "voluntary (dynamic)");
 }
 
 struct Quota {
