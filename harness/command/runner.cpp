@@ -1,0 +1,269 @@
+#include "harness/command/runner.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "harness/build_info.h"
+#include "harness/clock.h"
+#include "harness/command/interruption.h"
+#include "harness/command/reporter.h"
+#include "harness/floors.h"
+#include "results/journal.h"
+
+namespace ipcmark {
+namespace {
+
+std::string iso_time_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S+00:00}", fmt::gmtime(std::time(nullptr)));
+}
+
+double seconds_since(std::uint64_t begin_ns) { return static_cast<double>(now_ns() - begin_ns) * 1e-9; }
+
+// At most five sizes of at most 1 MiB, the smallest and the largest among them: what measure_floors has time
+// for.
+std::vector<std::uint64_t> sizes_for_floors(const Plan& plan) {
+  std::set<std::uint64_t> sizes;
+  for (const PlannedCase& planned : plan.cases) {
+    if (planned.benchmark_case.message_bytes <= std::uint64_t{1} << 20) {
+      sizes.insert(planned.benchmark_case.message_bytes);
+    }
+  }
+  const std::vector<std::uint64_t> all(sizes.begin(), sizes.end());
+  constexpr std::size_t most = 5;
+  if (all.size() <= most) return all;
+  std::vector<std::uint64_t> chosen;
+  for (std::size_t i = 0; i < most; ++i) chosen.push_back(all[i * (all.size() - 1) / (most - 1)]);
+  return chosen;
+}
+
+RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topology& topology) {
+  RunHeader header{.version = std::string(build_info().version),
+                   .suite = plan.suite,
+                   .seed = plan.seed,
+                   .launches = plan.launches,
+                   .min_time_ns = plan.min_time_ns,
+                   .command_line = settings.command_line,
+                   .started = iso_time_now(),
+                   .executable = "ipcmark",
+                   .load_avg = std::vector<double>(3),
+                   .cpu_scaling_enabled = false,
+                   .library_version = benchmark_library_version(),
+                   .library_build_type = build_info().build_type == "Debug" ? "debug" : "release",
+                   .context = settings.context,
+                   .machine = examine_machine(topology, sizes_for_floors(plan))};
+  header.load_avg.resize(static_cast<std::size_t>(std::max(0, getloadavg(header.load_avg.data(), 3))));
+  header.cpu_scaling_enabled = std::any_of(
+      header.machine.settings.begin(), header.machine.settings.end(), [](const NamedValue& setting) {
+        return setting.name.find("governor") != std::string::npos && setting.value != "performance";
+      });
+  const auto add_context = [&](std::string name, std::string_view value) {
+    if (!value.empty()) header.context.push_back({std::move(name), std::string(value)});
+  };
+  add_context("ipcmark_commit", build_info().commit);
+  add_context("ipcmark_compiler", build_info().compiler);
+  add_context("ipcmark_flags", build_info().flags);
+  return header;
+}
+
+// How many messages a verified launch moves: enough to go round most rings and pipes, bounded in bytes.
+std::uint64_t verified_messages(const Case& benchmark_case) {
+  constexpr std::uint64_t fewest = 8;
+  const bool round_trips = benchmark_case.workload == "ping_pong";
+  const std::uint64_t most = round_trips ? 500 : 4'000;
+  const std::uint64_t most_bytes = std::uint64_t{8} << 20;
+  return std::clamp(most_bytes / benchmark_case.message_bytes, fewest, most);
+}
+
+// Cases whose links are alike hold the same; each is probed once a run.
+using ProbeKey = std::tuple<std::string, std::uint64_t, Capacity, Limits, Access, Access>;
+ProbeKey probe_key(const Case& c) {
+  return {c.transport, c.message_bytes, c.capacity, c.limits, c.send_access, c.receive_access};
+}
+
+class Run {
+ public:
+  Run(const Plan& plan, const RunSettings& settings, Workbench& workbench, const ProgressListener& progress,
+      const WarningListener& warn)
+      : plan_(plan),
+        settings_(settings),
+        workbench_(workbench),
+        progress_(progress),
+        warn_(warn),
+        header_(header_of(plan, settings, workbench.topology())),
+        held_(settings.resume ? Journal::held(settings.output) : std::nullopt),
+        journal_(settings.output, header_, settings.resume) {
+    if (held_) {
+      done_ = rounds_done(*held_);
+      order_ = held_->launches.size() + held_->failures.size();
+      for (const FailureRecord& failure : held_->failures) {
+        if (failure.round == 0) out_.insert(case_id(failure.benchmark_case));
+      }
+      for (const SkipRecord& skip : held_->skips) out_.insert(case_id(skip.benchmark_case));
+    }
+  }
+
+  ResultFile go() {
+    initialise_benchmark_library();
+    for (const SkippedCase& skipped : plan_.skipped)
+      journal_.append(SkipRecord{skipped.benchmark_case, skipped.reason});
+    count_launches();
+    stage_ = "verifying";
+    for (const PlannedCase& planned : plan_.cases) {
+      if (must_stop()) break;
+      if (out_.contains(planned.id) || is_done(planned)) continue;
+      verify(planned);
+    }
+    for (unsigned round = 1; round <= plan_.launches && !stopped_; ++round) {
+      stage_ = fmt::format("round {} of {}", round, plan_.launches);
+      for (const std::size_t index : round_order(plan_.seed, round, plan_.cases.size())) {
+        if (must_stop()) break;
+        const PlannedCase& planned = plan_.cases[index];
+        if (out_.contains(planned.id) || done_[planned.id].contains(round)) continue;
+        measure(planned, round);
+      }
+    }
+    return journal_.assemble({.finished = iso_time_now(),
+                              .complete = !stopped_,
+                              .interrupted = stopped_,
+                              .wall_s = (held_ ? held_->wall_s : 0) + seconds_since(begin_ns_)});
+  }
+
+ private:
+  bool is_done(const PlannedCase& planned) const {
+    const auto found = done_.find(planned.id);
+    return found != done_.end() && found->second.size() >= plan_.launches;
+  }
+
+  void count_launches() {
+    for (const PlannedCase& planned : plan_.cases) {
+      if (out_.contains(planned.id) || is_done(planned)) continue;
+      launches_planned_ += 1 + plan_.launches - done_[planned.id].size();
+    }
+  }
+
+  bool must_stop() {
+    if (stopped_) return true;
+    if (interruption_.requested()) {
+      stopped_ = true;
+    } else if (settings_.time_limit_ns && now_ns() - begin_ns_ >= *settings_.time_limit_ns) {
+      stopped_ = true;
+      warn_("--time-limit reached: the launches that are left are not made");
+    }
+    return stopped_;
+  }
+
+  void tell(const PlannedCase& planned) {
+    const double elapsed_s = seconds_since(begin_ns_);
+    // Verifying is quicker than measuring, so the plan's own estimate leads until rounds have been made.
+    const double remaining_s = rounds_begun_ns_ == 0 || launches_timed_ == 0
+                                   ? std::max(0.0, estimated_seconds(plan_) - elapsed_s)
+                                   : seconds_since(rounds_begun_ns_) / static_cast<double>(launches_timed_) *
+                                         static_cast<double>(launches_planned_ - launches_done_);
+    progress_({.stage = stage_,
+               .launches_done = launches_done_,
+               .launches_planned = launches_planned_,
+               .elapsed_s = elapsed_s,
+               .remaining_s = remaining_s,
+               .case_id = planned.id});
+  }
+
+  // Whether the launch ended because the run was interrupted, not through any fault of the case.
+  bool was_interrupted() { return interruption_.requested(); }
+
+  void fail(const PlannedCase& planned, unsigned round, const LaunchFailure& failure) {
+    if (was_interrupted()) return;
+    if (failure.kind == LaunchFailure::Kind::unsupported) {
+      journal_.append(SkipRecord{planned.benchmark_case, failure.reason});
+      out_.insert(planned.id);
+      return;
+    }
+    journal_.append(FailureRecord{planned.benchmark_case, round, failure.reason});
+    warn_(fmt::format("{}: {}", planned.id, failure.reason));
+  }
+
+  // Every byte of every message compared, before anything is timed; a case that fails is not timed at all.
+  void verify(const PlannedCase& planned) {
+    tell(planned);
+    const Case& benchmark_case = planned.benchmark_case;
+    const TrialContext context = workbench_.context(benchmark_case, interruption_.fd());
+    const TrialOptions options{.fixed_messages = verified_messages(benchmark_case), .every_byte = true};
+    const TrialOutcome outcome = run_trial(benchmark_case, planned.role_pus, options, context);
+    if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
+      fail(planned, 0, *failure);
+      if (!was_interrupted() && out_.insert(planned.id).second) launches_planned_ -= plan_.launches;
+    } else if (const ProbeKey key = probe_key(benchmark_case); !capacities_.contains(key)) {
+      capacities_.emplace(key, probe_capacity(benchmark_case, planned.role_pus, context));
+    }
+    ++launches_done_;
+  }
+
+  void measure(const PlannedCase& planned, unsigned round) {
+    if (rounds_begun_ns_ == 0) rounds_begun_ns_ = now_ns();
+    tell(planned);
+    const TrialContext context = workbench_.context(planned.benchmark_case, interruption_.fd());
+    const std::string started = iso_time_now();
+    const TrialOutcome outcome = run_as_benchmark(planned.id, [&] {
+      return run_trial(planned.benchmark_case, planned.role_pus, {.timed_ns = plan_.min_time_ns}, context);
+    });
+    if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
+      fail(planned, round, *failure);
+    } else {
+      journal_.append(LaunchRecord{.benchmark_case = planned.benchmark_case,
+                                   .capacity = capacities_[probe_key(planned.benchmark_case)],
+                                   .round = round,
+                                   .order = ++order_,
+                                   .started = started,
+                                   .measurement = std::get<Measurement>(outcome)});
+    }
+    ++launches_done_;
+    ++launches_timed_;
+  }
+
+  const Plan& plan_;
+  const RunSettings& settings_;
+  Workbench& workbench_;
+  const ProgressListener& progress_;
+  const WarningListener& warn_;
+
+  Interruption interruption_;
+  std::uint64_t begin_ns_ = now_ns();
+  RunHeader header_;
+  std::optional<ResultFile> held_;
+  Journal journal_;
+  std::map<std::string, std::set<unsigned>> done_;  // rounds that a resumed journal already has
+  std::set<std::string> out_;                       // cases that failed their verification or are unsupported
+  std::map<ProbeKey, CapacityFacts> capacities_;
+  std::string stage_;
+  std::uint64_t order_ = 0;
+  std::size_t launches_done_ = 0;
+  std::size_t launches_timed_ = 0;
+  std::size_t launches_planned_ = 0;
+  std::uint64_t rounds_begun_ns_ = 0;
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes) {
+  Machine machine = describe_machine(topology);
+  machine.floors = measure_floors(message_sizes);
+  const std::vector<PuInfo>& pus = topology.pus();
+  machine.clock = examine_clock(pus.front().os_index, pus.back().os_index);
+  return machine;
+}
+
+ResultFile run_plan(const Plan& plan, const RunSettings& settings, Workbench& workbench,
+                    const ProgressListener& progress, const WarningListener& warn) {
+  return Run(plan, settings, workbench, progress, warn).go();
+}
+
+}  // namespace ipcmark

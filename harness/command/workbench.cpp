@@ -1,0 +1,80 @@
+#include "harness/command/workbench.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "harness/embedded_suites.h"
+#include "harness/text.h"
+#include "results/suite_file.h"
+
+namespace ipcmark {
+
+Workbench::Workbench() : topology_(Topology::of_this_machine()), transports_(Registry::instance().traits()) {
+  for (const TransportTraits& transport : transports_) {
+    for (const std::string& workload : transport.workloads) {
+      if (std::find(workloads_.begin(), workloads_.end(), workload) == workloads_.end())
+        workloads_.push_back(workload);
+    }
+  }
+}
+
+std::vector<std::string> Workbench::transport_names() const {
+  std::vector<std::string> names;
+  for (const TransportTraits& transport : transports_) names.push_back(transport.name);
+  return names;
+}
+
+const Isolation& Workbench::isolation(Limits limits) {
+  const auto found = isolations_.find(limits);
+  return found != isolations_.end() ? found->second
+                                    : isolations_.emplace(limits, probe_isolation(limits)).first->second;
+}
+
+TrialContext Workbench::context(const Case& benchmark_case, int interrupt_fd) {
+  return {topology_, isolation(benchmark_case.limits), interrupt_fd};
+}
+
+PlacementAnswer Workbench::place(std::string_view placement, unsigned roles) const {
+  try {
+    const Placement placed = resolve(topology_, placement, roles);
+    return {.name = placed.name, .role_pus = placed.role_pus, .reason = {}};
+  } catch (const Unsupported& reason) {
+    return {.name = {}, .role_pus = {}, .reason = reason.what()};
+  }
+}
+
+Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64_t seed) {
+  const PlanInputs inputs{
+      .transports = transports_,
+      .workloads = workloads_,
+      .place = [this](std::string_view placement, unsigned roles) { return place(placement, roles); },
+      .admit =
+          [this](const std::vector<Case>& asked) { return why_not_buildable(asked, context(asked.front())); },
+      .processing_units = static_cast<unsigned>(topology_.pus().size())};
+  return make_plan(suite, narrowing, inputs, seed);
+}
+
+Suite load_suite(const std::string& name_or_file) {
+  std::vector<std::string> names;
+  for (const EmbeddedSuite& suite : embedded_suites()) {
+    if (suite.name == name_or_file) return parse_suite(suite.text, fmt::format("suite {}", suite.name));
+    names.emplace_back(suite.name);
+  }
+  if (access(name_or_file.c_str(), F_OK) == 0) return read_suite(name_or_file);
+  throw std::invalid_argument(
+      fmt::format("--suite: no suite is named '{}' and there is no such file; built in are {}", name_or_file,
+                  join(names, ", ")));
+}
+
+std::vector<Suite> built_in_suites() {
+  std::vector<Suite> suites;
+  for (const EmbeddedSuite& suite : embedded_suites()) {
+    suites.push_back(parse_suite(suite.text, fmt::format("suite {}", suite.name)));
+  }
+  return suites;
+}
+
+}  // namespace ipcmark
