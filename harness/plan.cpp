@@ -204,19 +204,24 @@ class Planner {
     return cases;
   }
 
-  // Empty when the case can be launched.
-  std::string reason_against(const Case& c) {
-    const TransportTraits& transport = find(c.transport);
-    if (std::string reason = lacks(transport, c); !reason.empty()) return reason;
-    const PlacementAnswer& placed = place(c.placement, c.senders + c.receivers);
-    if (!placed.reason.empty()) return placed.reason;
-    if (std::string reason = crowded(c, placed.role_pus); !reason.empty()) return reason;
-    Case link = c;
-    link.placement.clear();
-    link.touch = Touch::full;
-    const auto [found, first] = admitted_.try_emplace(link);
-    if (first) found->second = inputs_.admit(c);
-    return found->second;
+  // For each case the reason why it cannot be launched, or an empty string.
+  std::vector<std::string> reasons_against(const std::vector<Case>& cases) {
+    std::vector<std::string> reasons;
+    std::map<Limits, std::set<Case>> links;
+    for (const Case& c : cases) {
+      reasons.push_back(known_reason(c));
+      if (reasons.back().empty()) links[c.limits].insert(link_of(c));
+    }
+    std::map<Case, std::string> refused;
+    for (const auto& [limits, distinct] : links) {
+      const std::vector<Case> batch(distinct.begin(), distinct.end());
+      const std::vector<std::string> answers = inputs_.admit(batch);
+      for (std::size_t i = 0; i < batch.size(); ++i) refused[batch[i]] = answers.at(i);
+    }
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      if (reasons[i].empty()) reasons[i] = refused.at(link_of(cases[i]));
+    }
+    return reasons;
   }
 
   const PlacementAnswer& place(const std::string& placement, unsigned roles) {
@@ -226,6 +231,22 @@ class Planner {
   }
 
  private:
+  // What makes two links the same; the rest is about the processes at their ends.
+  static Case link_of(Case c) {
+    c.workload.clear();
+    c.placement.clear();
+    c.touch = {};
+    c.sched.clear();
+    return c;
+  }
+
+  // A reason that is seen without building the link.
+  std::string known_reason(const Case& c) {
+    if (std::string reason = lacks(find(c.transport), c); !reason.empty()) return reason;
+    const PlacementAnswer& placed = place(c.placement, c.senders + c.receivers);
+    return placed.reason.empty() ? crowded(c, placed.role_pus) : placed.reason;
+  }
+
   const TransportTraits& find(std::string_view name) const {
     return *std::ranges::find(inputs_.transports, name, &TransportTraits::name);
   }
@@ -315,7 +336,6 @@ class Planner {
   const Narrowing& narrowing_;
   const PlanInputs& inputs_;
   std::map<std::pair<std::string, unsigned>, PlacementAnswer> placed_;
-  std::map<Case, std::string> admitted_;
 };
 
 // The number of each value in its column, counted from 0 in the order met.
@@ -379,32 +399,27 @@ Suite suite_of(const Narrowing& narrowing) {
 
 Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs& inputs, std::uint64_t seed) {
   Planner planner(narrowing, inputs);
-  const std::vector<Case> combinations = planner.combinations(suite);
-  Plan plan{suite.name, suite.launches, suite.min_time_ns, seed, {}, {}};
-  const auto include = [&](const Case& c) {
-    plan.cases.push_back({case_id(c), c, planner.place(c.placement, c.senders + c.receivers).role_pus});
-  };
-  const auto skip = [&](const Case& c) {
-    plan.skipped.push_back({case_id(c), c, planner.reason_against(c)});
-  };
-
-  if (suite.cover == Suite::Cover::full) {
-    for (const Case& c : combinations) {
-      if (planner.reason_against(c).empty()) {
-        include(c);
-      } else {
-        skip(c);
-      }
-    }
-    return plan;
+  const std::vector<Case> cases = planner.combinations(suite);
+  const std::vector<std::string> reasons = planner.reasons_against(cases);
+  std::vector<std::size_t> kept(cases.size());
+  std::iota(kept.begin(), kept.end(), std::size_t{0});
+  if (suite.cover == Suite::Cover::pairwise) {
+    const auto cover =
+        pairwise_cover(numbered(cases), seed, [&](std::size_t row) { return reasons[row].empty(); });
+    kept = cover.chosen;
+    kept.insert(kept.end(), cover.refused.begin(), cover.refused.end());
+    std::ranges::sort(kept);
   }
-  PairwiseCover cover = pairwise_cover(numbered(combinations), seed, [&](std::size_t row) {
-    return planner.reason_against(combinations[row]).empty();
-  });
-  std::ranges::sort(cover.chosen);
-  std::ranges::sort(cover.refused);
-  for (const std::size_t row : cover.chosen) include(combinations[row]);
-  for (const std::size_t row : cover.refused) skip(combinations[row]);
+
+  Plan plan{suite.name, suite.launches, suite.min_time_ns, seed, {}, {}};
+  for (const std::size_t i : kept) {
+    const Case& c = cases[i];
+    if (reasons[i].empty()) {
+      plan.cases.push_back({case_id(c), c, planner.place(c.placement, c.senders + c.receivers).role_pus});
+    } else {
+      plan.skipped.push_back({case_id(c), c, reasons[i]});
+    }
+  }
   return plan;
 }
 
@@ -429,7 +444,7 @@ std::string complain_if_unknown(std::string_view kind, std::string_view word,
   if (std::ranges::find(known, word) != known.end()) return {};
   const auto close = nearest(word, known);
   return fmt::format("unknown {} '{}'{}; known: {}", kind, word,
-                     close ? fmt::format(", did you mean {}?", *close) : "", join(known, ", "));
+                     close ? fmt::format(" (did you mean {}?)", *close) : "", join(known, ", "));
 }
 
 }  // namespace ipcmark

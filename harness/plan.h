@@ -30,9 +30,10 @@ struct PlanInputs {
   std::span<const std::string> workloads;
   // A placement as harness/placement.h reads it ("same_l3|same_package", "0+1"), and the number of roles.
   std::function<PlacementAnswer(std::string_view placement, unsigned roles)> place;
-  // Builds the link of a case: empty, or the reason why this machine or this mechanism does not give it.
-  // Asked once for all cases that differ in placement and touch only.
-  std::function<std::string(const Case&)> admit;
+  // For each of these cases, empty, or the reason why this machine or this mechanism does not give its link.
+  // Called once for each value of limits, with cases that all have it; of those with the same link, one
+  // stands for all.
+  std::function<std::vector<std::string>(const std::vector<Case>& links)> admit;
   unsigned processing_units = 1;  // that an unpinned role may run on
 };
 
@@ -97,7 +98,7 @@ double estimated_seconds(const Plan& plan);
 // A seed for a run that was given none: 32 bits from std::random_device, short enough to be typed again.
 std::uint64_t draw_seed();
 
-// "unknown transport 'pip'; did you mean pipe? Known: fifo, pipe, tcp"; empty when it is known.
+// "unknown transport 'pip' (did you mean pipe?); known: fifo, pipe, tcp"; empty when it is known.
 std::string complain_if_unknown(std::string_view kind, std::string_view word,
                                 std::span<const std::string> known);
 

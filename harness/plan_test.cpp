@@ -1,0 +1,409 @@
+#include "harness/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <stdexcept>
+
+namespace ipcmark {
+namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+TransportTraits traits(std::string name, WaitSet waits, bool loan = false) {
+  TransportTraits transport;
+  transport.name = std::move(name);
+  transport.facts.send_waits = transport.facts.receive_waits = waits;
+  transport.copy_send = transport.copy_receive = true;
+  transport.loan_send = transport.loan_receive = loan;
+  transport.workloads = {"ping_pong", "stream"};
+  return transport;
+}
+
+// A machine of two cores under one L3, and three transports that differ where plans look.
+class PlanTest : public testing::Test {
+ protected:
+  PlanTest()
+      : transports_{traits("pipe", {Wait::block, Wait::poll, Wait::spin, Wait::yield}),
+                    traits("posix_mq", {Wait::block, Wait::spin}),
+                    traits("posix_shm", {Wait::spin, Wait::futex}, true)} {
+    inputs_.transports = transports_;
+    inputs_.workloads = workloads_;
+    inputs_.place = [](std::string_view placement, unsigned) -> PlacementAnswer {
+      if (placement == "same_pu") return {"same_pu", {{0}, {0}}, ""};
+      if (placement == "unpinned") return {"unpinned", {{}, {}}, ""};
+      if (placement.find("same_l3") != placement.npos) return {"same_l3", {{0}, {1}}, ""};
+      return {"", {}, "no cross_package here"};
+    };
+    inputs_.admit = [this](const std::vector<Case>& links) {
+      ++admit_calls_;
+      std::vector<std::string> reasons;
+      for (const Case& link : links) {
+        asked_.push_back(link);
+        const bool too_large = link.transport == "posix_mq" && link.message_bytes > 8192;
+        reasons.emplace_back(too_large ? "posix_mq: over msgsize_max" : "");
+      }
+      return reasons;
+    };
+    inputs_.processing_units = 2;
+
+    suite_.name = "test";
+    suite_.launches = 6;
+    suite_.min_time_ns = 50'000'000;
+    Grid grid;
+    grid.workloads = {"ping_pong"};
+    suite_.grids = {grid};
+  }
+
+  Grid& grid() { return suite_.grids.front(); }
+  Plan plan(const Narrowing& narrowing = {}) { return make_plan(suite_, narrowing, inputs_, 1); }
+
+  std::vector<TransportTraits> transports_;
+  std::vector<std::string> workloads_{"ping_pong", "stream"};
+  PlanInputs inputs_;
+  Suite suite_;
+  int admit_calls_ = 0;
+  std::vector<Case> asked_;
+};
+
+template <class F>
+auto each(const auto& planned, F field) {
+  std::vector<std::decay_t<decltype(field(planned.front().benchmark_case))>> values;
+  for (const auto& one : planned) values.push_back(field(one.benchmark_case));
+  return values;
+}
+auto transports_of(const auto& planned) {
+  return each(planned, [](const Case& c) { return c.transport; });
+}
+auto sizes_of(const auto& planned) {
+  return each(planned, [](const Case& c) { return c.message_bytes; });
+}
+auto waits_of(const auto& planned) {
+  return each(planned, [](const Case& c) { return to_string(c.send_wait, c.receive_wait); });
+}
+std::vector<std::string> reasons_of(const Plan& plan) {
+  std::vector<std::string> reasons;
+  for (const SkippedCase& skipped : plan.skipped) reasons.push_back(skipped.reason);
+  return reasons;
+}
+
+WaitChoice wait(std::string_view text) { return parse_wait_choice(text).value(); }
+AccessChoice access(std::string_view text) { return parse_access_choice(text).value(); }
+PlacementChoice placement(std::string_view text) { return parse_placement_choice(text).value(); }
+
+TEST_F(PlanTest, TakesTheFirstAlternativeThatATransportHas) {
+  const Plan made = plan();
+  EXPECT_THAT(transports_of(made.cases), ElementsAre("pipe", "posix_mq", "posix_shm"));
+  EXPECT_THAT(waits_of(made.cases), ElementsAre("block", "block", "futex"));
+  EXPECT_THAT(made.skipped, IsEmpty());
+}
+
+TEST_F(PlanTest, GivesEachCaseItsIdAndItsProcessingUnits) {
+  const Plan made = plan();
+  for (const PlannedCase& planned : made.cases) {
+    EXPECT_EQ(planned.id, case_id(planned.benchmark_case));
+    EXPECT_EQ(planned.benchmark_case.placement, "same_l3");
+    EXPECT_THAT(planned.role_pus, ElementsAre(ElementsAre(0), ElementsAre(1)));
+  }
+}
+
+TEST_F(PlanTest, EveryWaitIsEachOneThatTheTransportHas) {
+  grid().waits = {wait("*")};
+  const Plan made = plan();
+  EXPECT_THAT(waits_of(made.cases),
+              ElementsAre("block", "poll", "spin", "yield", "block", "spin", "spin", "futex"));
+  EXPECT_THAT(made.skipped, IsEmpty());
+}
+
+TEST_F(PlanTest, EveryAccessIsEachOneThatTheTransportHas) {
+  grid().accesses = {access("*")};
+  const Plan made = plan();
+  EXPECT_THAT(transports_of(made.cases), ElementsAre("pipe", "posix_mq", "posix_shm", "posix_shm"));
+}
+
+TEST_F(PlanTest, LosesNoCombination) {
+  grid().workloads = {"ping_pong", "stream"};
+  grid().message_bytes = {64, 16384};
+  grid().capacities = {Capacity{}, Capacity::bounded(4), Capacity::rendezvous()};
+  grid().waits = {wait("block"), wait("spin+futex")};
+  grid().accesses = {access("copy"), access("loan+copy")};
+  grid().placements = {placement("same_l3"), placement("same_pu"), placement("cross_package")};
+  const Plan made = plan();
+  std::set<std::string> ids;
+  for (const PlannedCase& planned : made.cases) ids.insert(planned.id);
+  for (const SkippedCase& skipped : made.skipped) {
+    ids.insert(skipped.id);
+    EXPECT_FALSE(skipped.reason.empty());
+  }
+  EXPECT_EQ(ids.size(), 2u * 3 * 2 * 3 * 2 * 2 * 3);
+  EXPECT_EQ(made.cases.size() + made.skipped.size(), ids.size());
+}
+
+TEST_F(PlanTest, MergesWhatTwoGridsHaveInCommon) {
+  suite_.grids.push_back(grid());
+  grid().message_bytes = {64, 128};
+  EXPECT_EQ(plan().cases.size(), 6u);
+}
+
+TEST_F(PlanTest, MergesPlacementsThatAreOneOnThisMachine) {
+  grid().placements = {placement("same_l3|same_package"), placement("same_l3")};
+  EXPECT_EQ(plan().cases.size(), 3u);
+}
+
+TEST_F(PlanTest, SaysWhichWaitsThereAre) {
+  grid().waits = {wait("block")};
+  EXPECT_THAT(reasons_of(plan()), ElementsAre("posix_shm does not wait by block; it has spin, futex"));
+  grid().waits = {wait("spin+block")};
+  EXPECT_THAT(reasons_of(plan()),
+              ElementsAre("posix_shm does not wait by block to receive; it has spin, futex"));
+  grid().waits = {wait("block+spin")};
+  EXPECT_THAT(reasons_of(plan()),
+              ElementsAre("posix_shm does not wait by block to send; it has spin, futex"));
+}
+
+TEST_F(PlanTest, SaysWhichAccessIsMissing) {
+  grid().accesses = {access("loan")};
+  EXPECT_THAT(reasons_of(plan()),
+              ElementsAre("pipe has no loan access to send", "posix_mq has no loan access to send"));
+  grid().accesses = {access("copy+loan")};
+  EXPECT_THAT(reasons_of(plan()),
+              ElementsAre("pipe has no loan access to receive", "posix_mq has no loan access to receive"));
+}
+
+TEST_F(PlanTest, SkipsAWorkloadThatATransportDoesNotRun) {
+  transports_[0].workloads = {"stream"};
+  EXPECT_THAT(reasons_of(plan()), ElementsAre("pipe does not run ping_pong"));
+}
+
+TEST_F(PlanTest, SkipsAPlacementThatTheMachineLacksUnderTheNameItWasAskedBy) {
+  grid().placements = {placement("cross_numa|cross_package")};
+  const Plan made = plan();
+  EXPECT_THAT(made.cases, IsEmpty());
+  ASSERT_EQ(made.skipped.size(), 3u);
+  EXPECT_EQ(made.skipped[0].reason, "no cross_package here");
+  EXPECT_EQ(made.skipped[0].benchmark_case.placement, "cross_numa|cross_package");
+}
+
+TEST_F(PlanTest, SkipsWhatTheMachineDoesNotAdmit) {
+  grid().message_bytes = {8192, 8193};
+  EXPECT_THAT(reasons_of(plan()), ElementsAre("posix_mq: over msgsize_max"));
+}
+
+TEST_F(PlanTest, AsksForEachLinkOnce) {
+  grid().workloads = {"ping_pong", "stream"};
+  grid().placements = {placement("same_l3"), placement("same_pu")};
+  plan();
+  EXPECT_EQ(admit_calls_, 1);
+  EXPECT_EQ(asked_.size(), 3u);
+}
+
+TEST_F(PlanTest, AsksForLimitsApart) {
+  suite_.grids.push_back(grid());
+  grid().limits = Limits::raised;
+  const Plan made = plan();
+  EXPECT_EQ(made.cases.size(), 6u);
+  EXPECT_EQ(admit_calls_, 2);
+}
+
+TEST_F(PlanTest, LetsNoTwoRolesSpinOnOneProcessingUnit) {
+  grid().transports = {"pipe"};
+  grid().placements = {placement("same_pu")};
+  grid().waits = {wait("spin")};
+  EXPECT_THAT(reasons_of(plan()),
+              ElementsAre(HasSubstr("both roles spin on one processing unit; use yield")));
+  grid().waits = {wait("yield")};
+  EXPECT_EQ(plan().cases.size(), 1u);
+}
+
+TEST_F(PlanTest, KnowsThatOneSpinningWaitSpinsBothEndsOfAPingPongAndOneOfAStream) {
+  grid().transports = {"pipe"};
+  grid().placements = {placement("same_pu")};
+  grid().waits = {wait("block+spin"), wait("spin+block")};
+  EXPECT_THAT(plan().cases, IsEmpty());
+  grid().workloads = {"stream"};
+  EXPECT_EQ(plan().cases.size(), 2u);
+}
+
+TEST_F(PlanTest, CountsAllProcessingUnitsForUnpinnedRoles) {
+  grid().transports = {"pipe"};
+  grid().placements = {placement("unpinned")};
+  grid().waits = {wait("spin")};
+  EXPECT_EQ(plan().cases.size(), 1u);
+  inputs_.processing_units = 1;
+  EXPECT_THAT(plan().cases, IsEmpty());
+}
+
+TEST_F(PlanTest, RefusesASuiteThatNamesWhatIsNotThere) {
+  const auto message = [this] {
+    try {
+      plan();
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  grid().transports = {"pip"};
+  EXPECT_EQ(message(),
+            "suite test: unknown transport 'pip' (did you mean pipe?); known: pipe, posix_mq, posix_shm");
+  grid().transports = {"*"};
+  grid().workloads = {"bogus"};
+  EXPECT_EQ(message(), "suite test: unknown workload 'bogus'; known: ping_pong, stream");
+}
+
+TEST_F(PlanTest, NarrowsToTheValuesAskedFor) {
+  grid().message_bytes = {64, 128, 256};
+  Narrowing narrowing;
+  narrowing.message_bytes = {128};
+  narrowing.transports = {"pipe", "posix_shm"};
+  const Plan made = plan(narrowing);
+  EXPECT_THAT(transports_of(made.cases), ElementsAre("pipe", "posix_shm"));
+  EXPECT_THAT(sizes_of(made.cases), ElementsAre(128, 128));
+}
+
+TEST_F(PlanTest, MeasuresASizeThatNoPartOfTheSuiteHas) {
+  grid().message_bytes = {64, 128};
+  Narrowing narrowing;
+  narrowing.message_bytes = {64, 100};
+  EXPECT_THAT(sizes_of(plan(narrowing).cases), UnorderedElementsAre(64, 64, 64, 100, 100, 100));
+}
+
+TEST_F(PlanTest, DropsThePartsThatLackAValueAnotherPartHas) {
+  suite_.grids.push_back(grid());
+  suite_.grids[0].message_bytes = {64};
+  suite_.grids[0].waits = {wait("*")};
+  suite_.grids[1].message_bytes = {1024};
+  Narrowing narrowing;
+  narrowing.message_bytes = {1024};
+  EXPECT_THAT(waits_of(plan(narrowing).cases), ElementsAre("block", "block", "futex"));
+  narrowing.waits = {wait("spin")};  // no part that is left has it
+  EXPECT_THAT(waits_of(plan(narrowing).cases), ElementsAre("spin", "spin", "spin"));
+}
+
+TEST_F(PlanTest, FiltersByTheWaitThatAnAlternativeCameTo) {
+  Narrowing narrowing;
+  narrowing.waits = {wait("futex")};
+  EXPECT_THAT(transports_of(plan(narrowing).cases), ElementsAre("posix_shm"));
+}
+
+TEST_F(PlanTest, SaysWhyWhenTheOneTransportAskedForLacksTheWait) {
+  Narrowing narrowing;
+  narrowing.transports = {"pipe"};
+  narrowing.waits = {wait("futex")};
+  const Plan made = plan(narrowing);
+  EXPECT_THAT(made.cases, IsEmpty());
+  EXPECT_THAT(reasons_of(made), ElementsAre(HasSubstr("pipe does not wait by futex")));
+}
+
+TEST_F(PlanTest, NarrowsPlacementsByTheClassTheyCameTo) {
+  grid().placements = {placement("same_l3|same_package"), placement("same_pu")};
+  Narrowing narrowing;
+  narrowing.placements = {placement("same_l3")};
+  EXPECT_EQ(plan(narrowing).cases.size(), 3u);
+  EXPECT_THAT(plan(narrowing).skipped, IsEmpty());
+  narrowing.placements = {placement("unpinned")};
+  EXPECT_EQ(plan(narrowing).cases.size(), 3u);
+}
+
+TEST_F(PlanTest, ReplacesTouchLimitsAndSched) {
+  Narrowing narrowing;
+  narrowing.touch = Touch::header;
+  narrowing.limits = Limits::raised;
+  narrowing.sched = "fifo:3";
+  for (const PlannedCase& planned : plan(narrowing).cases) {
+    EXPECT_EQ(planned.benchmark_case.touch, Touch::header);
+    EXPECT_EQ(planned.benchmark_case.limits, Limits::raised);
+    EXPECT_EQ(planned.benchmark_case.sched, "fifo:3");
+  }
+}
+
+TEST_F(PlanTest, SpansAGridOfItsOwnWithoutASuite) {
+  Narrowing narrowing;
+  narrowing.transports = {"pipe"};
+  narrowing.message_bytes = {100};
+  suite_ = suite_of(narrowing);
+  const Plan made = plan(narrowing);
+  EXPECT_EQ(made.suite, "custom");
+  EXPECT_EQ(made.launches, 6u);
+  EXPECT_EQ(made.cases.size(), 2u);
+  EXPECT_THAT(made.cases,
+              Contains(Field(&PlannedCase::id,
+                             AllOf(HasSubstr("workload:stream/transport:pipe/size:100/capacity:default"),
+                                   HasSubstr("wait:block/access:copy/placement:same_l3")))));
+}
+
+TEST_F(PlanTest, ANarrowingOfNothingIsEmpty) {
+  Narrowing narrowing;
+  EXPECT_TRUE(narrowing.empty());
+  narrowing.sched = "other";
+  EXPECT_FALSE(narrowing.empty());
+}
+
+void add_pairs(const Case& c, std::set<std::string>& pairs) {
+  const std::vector<std::string> fields{c.workload,
+                                        c.transport,
+                                        std::to_string(c.message_bytes),
+                                        "capacity " + to_string(c.capacity),
+                                        "wait " + to_string(c.send_wait, c.receive_wait),
+                                        "access " + to_string(c.send_access, c.receive_access),
+                                        c.placement};
+  for (std::size_t a = 0; a < fields.size(); ++a) {
+    for (std::size_t b = a + 1; b < fields.size(); ++b) pairs.insert(fields[a] + " & " + fields[b]);
+  }
+}
+
+TEST_F(PlanTest, APairwiseSuiteMeetsEveryPairThatTheFullOneHas) {
+  grid().workloads = {"ping_pong", "stream"};
+  grid().message_bytes = {1, 64, 4096, 16384};
+  grid().capacities = {Capacity{}, Capacity::bounded(4)};
+  grid().waits = {wait("*"), wait("block+spin")};
+  grid().accesses = {access("*")};
+  grid().placements = {placement("same_l3"), placement("same_pu"), placement("cross_package")};
+  const Plan full = plan();
+  suite_.cover = Suite::Cover::pairwise;
+  const Plan cover = plan();
+  std::set<std::string> wanted, met;
+  for (const PlannedCase& planned : full.cases) add_pairs(planned.benchmark_case, wanted);
+  for (const PlannedCase& planned : cover.cases) add_pairs(planned.benchmark_case, met);
+  EXPECT_EQ(met, wanted);
+  EXPECT_LT(cover.cases.size(), full.cases.size() / 2);
+  EXPECT_THAT(reasons_of(cover),
+              AllOf(Contains("no cross_package here"), Contains("posix_mq: over msgsize_max"),
+                    Contains(HasSubstr("both roles spin"))));
+}
+
+TEST(RoundOrder, IsAPermutationThatSeedAndRoundDecide) {
+  std::vector<std::size_t> order = round_order(7, 1, 100);
+  EXPECT_EQ(order, round_order(7, 1, 100));
+  EXPECT_NE(order, round_order(7, 2, 100));
+  EXPECT_NE(order, round_order(8, 1, 100));
+  std::ranges::sort(order);
+  for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
+  EXPECT_THAT(round_order(7, 1, 0), IsEmpty());
+}
+
+TEST(EstimatedTime, GrowsWithCasesLaunchesAndTheirLength) {
+  Plan plan;
+  plan.launches = 6;
+  plan.min_time_ns = 100'000'000;
+  EXPECT_EQ(estimated_seconds(plan), 0);
+  plan.cases.resize(10);
+  const double base = estimated_seconds(plan);
+  EXPECT_GT(base, 10 * 6 * 0.1);
+  plan.launches = 12;
+  EXPECT_GT(estimated_seconds(plan), base);
+  plan.launches = 6;
+  plan.min_time_ns *= 2;
+  EXPECT_GT(estimated_seconds(plan), base);
+}
+
+}  // namespace
+}  // namespace ipcmark
