@@ -15,7 +15,7 @@ T parsed(const JsonNode& node, std::optional<T> (*parse)(std::string_view), std:
   node.fail(fmt::format("must be {}, not {}", allowed, node.describe()));
 }
 
-double positive_or_null(const JsonNode& parent, std::string_view key) {
+double zero_if_null(const JsonNode& parent, std::string_view key) {
   const auto node = parent.nullable(key);
   return node ? node->number() : 0;
 }
@@ -159,7 +159,7 @@ LaunchRecord decode_launch(const JsonNode& entry) {
   measurement.warm_up_messages = node.at("warm_up_messages").whole_number();
   measurement.span_ns = node.at("span_ns").whole_number();
   measurement.bytes = node.at("bytes").whole_number();
-  measurement.cache_line_round_trip_ns = positive_or_null(node, "cache_line_round_trip_ns");
+  measurement.cache_line_round_trip_ns = zero_if_null(node, "cache_line_round_trip_ns");
   measurement.roles = list_of<RoleReport>(node.at("roles"), decode_role);
   measurement.integrity = decode_integrity(node.at("integrity"));
   measurement.verdict = decode_verdict(node.at("verdict"));

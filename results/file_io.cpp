@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -36,6 +37,20 @@ void File::write(std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
+
+std::string File::read() {
+  std::string text;
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t got = ::read(descriptor_, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno("read", path_);
+    if (got == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+std::string read_file(const std::string& path) { return File(path, O_RDONLY).read(); }
 
 void require_replaceable(const std::string& path) {
   std::error_code ignored;  // what does not exist can be created

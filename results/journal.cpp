@@ -14,7 +14,6 @@
 namespace ipcmark {
 namespace {
 
-// `file` is open on `path`. Its whole lines.
 std::string whole_lines(const std::string& path) {
   std::string text = read_text_file(path);
   const auto last_newline = text.rfind('\n');
@@ -30,8 +29,22 @@ std::vector<std::string> what_counts(const std::vector<std::string>& command_lin
   return words;
 }
 
-File open_journal(const std::string& result_path, const std::string& path, bool resume) {
+// All of a result in one piece, so that no kill leaves a journal that holds less than the result file beside
+// it.
+std::string journal_lines(const ResultFile& results) {
+  std::string lines = journal_line(results.header);
+  for (const SkipRecord& skip : results.skips) lines += '\n' + journal_line(skip);
+  for (const LaunchRecord& launch : results.launches) lines += '\n' + journal_line(launch);
+  for (const FailureRecord& failure : results.failures) lines += '\n' + journal_line(failure);
+  return lines;
+}
+
+File open_journal(const std::string& result_path, const std::string& path, const RunHeader& header,
+                  bool resume) {
   require_replaceable(result_path);
+  if (resume) {
+    if (const auto held = Journal::held(result_path)) require_same_run(held->header, header, result_path);
+  }
   if (!resume && std::filesystem::exists(path)) {
     throw FileError(fmt::format(
         "{}: an unfinished run is kept here; go on with it by --resume, or remove the file to start anew",
@@ -80,25 +93,24 @@ void require_same_run(const RunHeader& held, const RunHeader& wanted, const std:
 
 std::optional<ResultFile> Journal::held(const std::string& result_path) {
   const std::string path = journal_path(result_path);
-  if (!std::filesystem::exists(path)) return {};
-  const std::string text = whole_lines(path);
-  if (text.empty()) return {};
-  return parse_results(text, path);
+  if (std::filesystem::exists(path)) {
+    if (const std::string text = whole_lines(path); !text.empty()) return parse_results(text, path);
+  }
+  if (std::filesystem::exists(result_path)) return read_results(result_path);
+  return {};
 }
 
 Journal::Journal(const std::string& result_path, const RunHeader& header, bool resume)
     : result_path_(result_path),
       path_(journal_path(result_path)),
-      file_(open_journal(result_path_, path_, resume)) {
+      file_(open_journal(result_path_, path_, header, resume)) {
   const std::string text = whole_lines(path_);
   if (::ftruncate(file_.descriptor(), static_cast<off_t>(text.size())) != 0) throw_errno("ftruncate", path_);
-  if (text.empty()) {
-    append_line(journal_line(header));
-    return;
+  const std::optional<ResultFile> held = resume ? Journal::held(result_path_) : std::nullopt;
+  if (held) {
+    for (const SkipRecord& skip : held->skips) skipped_.insert(case_id(skip.benchmark_case));
   }
-  const ResultFile held = parse_results(text, path_);
-  require_same_run(held.header, header, path_);
-  for (const SkipRecord& skip : held.skips) skipped_.insert(case_id(skip.benchmark_case));
+  if (text.empty()) append_line(held ? journal_lines(*held) : journal_line(header));
 }
 
 void Journal::append(const LaunchRecord& launch) { append_line(journal_line(launch)); }

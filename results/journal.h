@@ -27,13 +27,14 @@ void require_same_run(const RunHeader& held, const RunHeader& wanted, const std:
 // use its copy.
 class Journal {
  public:
-  // What a journal already holds, for --resume; nullopt when there is none (or not even its first line is
-  // whole). Throws FileError.
+  // What there is to resume: the journal, else the result file (of a run that was interrupted, or that is
+  // complete and has nothing left to do); nullopt when there is neither. Throws FileError.
   static std::optional<ResultFile> held(const std::string& result_path);
 
-  // Starts a journal, or with `resume` goes on with an existing one after dropping its torn last line. Throws
-  // FileError when one exists and is not to be resumed, does not fit `header` (require_same_run), or is in
-  // use; std::system_error when it, or later the result file, cannot be written.
+  // Starts a journal. With `resume` goes on with what held() says, after dropping a journal's torn last line.
+  // Throws FileError when a journal exists and is not to be resumed, what is held does not fit `header`
+  // (require_same_run), or another run writes it; std::system_error when it, or later the result file, cannot
+  // be written.
   Journal(const std::string& result_path, const RunHeader& header, bool resume);
 
   // Throws std::system_error; then the journal holds what it held before.

@@ -120,6 +120,29 @@ TEST_F(JournalTest, IsResumedWhereItWasTorn) {
   EXPECT_EQ(contents(path_), document(results_));
 }
 
+TEST_F(JournalTest, IsMadeAnewFromTheResultOfAnInterruptedRun) {
+  {
+    Journal journal(path_, results_.header, false);
+    journal.append(results_.skips[0]);
+    journal.append(results_.launches[0]);
+    journal.assemble({results_.finished, false, true, 20});
+  }
+  const auto held = Journal::held(path_);
+  ASSERT_TRUE(held);
+  EXPECT_TRUE(held->interrupted);
+  EXPECT_EQ(held->wall_s, 20);
+  RunHeader other = results_.header;
+  other.seed = 5;
+  EXPECT_THAT(error_of([&] { Journal(path_, other, true); }),
+              StartsWith(path_ + ": cannot resume: its seed"));
+  EXPECT_EQ(directory_.entries(), 1U) << "no journal of a run that cannot be";
+
+  Journal journal(path_, results_.header, true);
+  fill(journal, 1);
+  journal.assemble(end_);
+  EXPECT_EQ(contents(path_), document(results_));
+}
+
 TEST_F(JournalTest, CountsAFailedRoundAsDone) {
   const auto rounds = rounds_done(results_);
   EXPECT_EQ(rounds.at(case_id(sample::stream_over_ring())), (std::set<unsigned>{1, 2, 3}));

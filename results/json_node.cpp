@@ -4,13 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
+
+#include "results/file_io.h"
 
 namespace ipcmark {
 namespace {
@@ -26,6 +25,14 @@ std::string_view detail(std::string_view what) {
   }
   auto end = what.find("] ");
   return end == what.npos ? what : what.substr(end + 2);
+}
+
+// On one line, whatever it holds.
+std::string shown(const Json& value) {
+  constexpr std::size_t longest = 40;
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > longest) text = text.substr(0, longest) + "...";
+  return text;
 }
 
 }  // namespace
@@ -111,7 +118,7 @@ std::vector<std::string> JsonNode::keys() const {
 void JsonNode::allow_only(std::span<const std::string_view> allowed) const {
   for (const std::string& key : keys()) {
     if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) {
-      fail(fmt::format("unknown key \"{}\"; allowed: {}", key, fmt::join(allowed, ", ")));
+      fail(fmt::format("unknown key {}; allowed: {}", shown(key), fmt::join(allowed, ", ")));
     }
   }
 }
@@ -120,12 +127,7 @@ void JsonNode::allow_only(std::initializer_list<std::string_view> allowed) const
   allow_only(std::span(allowed.begin(), allowed.size()));
 }
 
-std::string JsonNode::describe() const {
-  constexpr std::size_t longest = 40;
-  std::string text = json(value_).dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > longest) text = text.substr(0, longest) + "...";
-  return text;
-}
+std::string JsonNode::describe() const { return shown(json(value_)); }
 
 void JsonNode::fail(std::string_view what) const {
   throw FileError(place_.empty() ? fmt::format("{}: {}", file_, what)
@@ -150,12 +152,11 @@ JsonDocument JsonDocument::parse(std::string_view text, const std::string& file,
 }
 
 std::string read_text_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.good() && !stream.eof()) {
-    throw FileError(fmt::format("{}: cannot read: {}", path, std::strerror(errno)));
+  try {
+    return read_file(path);
+  } catch (const std::system_error& error) {
+    throw FileError(fmt::format("{}: cannot be read: {}", path, error.code().message()));
   }
-  return text;
 }
 
 }  // namespace ipcmark

@@ -48,7 +48,7 @@ struct LaunchRecord {
 // One launch that gave no figure.
 struct FailureRecord {
   Case benchmark_case;
-  unsigned round = 0;
+  unsigned round = 0;  // 0: the verified launch before the first round
   std::string reason;
 };
 
@@ -66,7 +66,7 @@ struct ResultFile {
   std::string finished;      // empty: not known, as in a journal left by a killed run
   bool complete = false;     // every round of every case was launched
   bool interrupted = false;  // a person or a time limit ended it
-  double wall_s = 0;
+  double wall_s = 0;         // the time of a run that was killed is not known
 };
 
 // Reads a finished result file or a journal, told apart by content. A journal's last line without its newline

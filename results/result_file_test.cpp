@@ -144,7 +144,8 @@ TEST(ReadingResults, NamesFileLineAndColumnOfBrokenJson) {
   EXPECT_THAT(error_of_reading(path), StartsWith(path + ":2:15: not valid JSON: "));
   overwrite(path, "");
   EXPECT_THAT(error_of_reading(path), StartsWith(path + ":1:1: not valid JSON: "));
-  EXPECT_THAT(error_of_reading(directory / "none"), HasSubstr("cannot read: No such file"));
+  EXPECT_THAT(error_of_reading(directory / "none"), HasSubstr("cannot be read: No such file"));
+  EXPECT_THAT(error_of_reading(directory / ""), HasSubstr("cannot be read: Is a directory"));
 }
 
 TEST(ReadingResults, NamesThePlaceOfAWrongValue) {

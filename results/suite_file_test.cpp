@@ -84,6 +84,7 @@ TEST(SuiteFile, NamesTheKeyAndWhatIsAllowed) {
   EXPECT_THAT(error_of(R"({"name": "s", "grids": []})"), HasSubstr("grids: must have at least one entry"));
   EXPECT_THAT(error_of(R"({"name": "s", "launchs": 3, "grids": []})"),
               AllOf(HasSubstr("unknown key \"launchs\"; allowed: "), HasSubstr("launches")));
+  EXPECT_THAT(error_of(R"({"a\nb": 1})"), HasSubstr(R"(unknown key "a\nb"; allowed)"));
   EXPECT_EQ(error_of(R"({"name": "S!", "grids": []})"),
             "my.json: name: must be a name of a-z, 0-9, _ and -, not \"S!\"");
   EXPECT_THAT(error_of(R"({"name": "s", "launches": 0, "grids": []})"),
