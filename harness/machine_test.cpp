@@ -2,48 +2,23 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <fstream>
 #include <functional>
 
+#include "harness/fake_root.h"
 #include "harness/placement.h"
 
 namespace ipcmark {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::Eq;
 using testing::IsEmpty;
 using testing::MatchesRegex;
 using testing::Optional;
 
-// A machine's /proc, /sys and /etc, as files in a temporary folder that goes with the object.
-class FakeRoot {
- public:
-  FakeRoot() {
-    std::string name = fs::temp_directory_path() / "ipcmark-test-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), "mkdtemp");
-    path_ = name;
-  }
-  FakeRoot(const FakeRoot&) = delete;
-  FakeRoot& operator=(const FakeRoot&) = delete;
-  ~FakeRoot() { fs::remove_all(path_); }
-
-  FakeRoot& with(const std::string& file, const std::string& text) {
-    const fs::path path = path_ / file;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path) << text << '\n';
-    return *this;
-  }
-
-  Machine describe(std::string_view topology = "pack:1 [numa] l3:1 l2:2 core:1 pu:1") const {
-    return describe_machine(Topology::synthetic(topology), path_);
-  }
-
- private:
-  fs::path path_;
-};
+Machine describe(const FakeRoot& root, std::string_view topology = "pack:1 [numa] l3:1 l2:2 core:1 pu:1") {
+  return describe_machine(Topology::synthetic(topology), root.path());
+}
 
 constexpr const char* kBareMetalCpu =
     "processor\t: 0\nmodel name\t: Acme(R) Fast(TM) CPU @ 2.40GHz\ncpu MHz\t\t: 3100.000\nflags\t\t: fpu vme "
@@ -52,7 +27,7 @@ constexpr const char* kVirtualCpu =
     "processor\t: 0\nmodel name\t: Acme Cloud\ncpu MHz\t\t: 2700.000\nflags\t\t: fpu hypervisor sse2\n";
 
 TEST(DescribeMachine, AnEmptyTreeGivesNoEntriesRatherThanEmptyOnes) {
-  const Machine machine = FakeRoot().describe();
+  const Machine machine = describe(FakeRoot());
   EXPECT_THAT(machine.settings, IsEmpty());
   EXPECT_THAT(machine.limits, IsEmpty());
   EXPECT_THAT(machine.mitigations, IsEmpty());
@@ -63,7 +38,7 @@ TEST(DescribeMachine, AnEmptyTreeGivesNoEntriesRatherThanEmptyOnes) {
 }
 
 TEST(DescribeMachine, TakesTheTopologyAsItIs) {
-  const Machine machine = FakeRoot().describe("pack:2 [numa] l3:1 l2:4 core:1 pu:2");
+  const Machine machine = describe(FakeRoot(), "pack:2 [numa] l3:1 l2:4 core:1 pu:2");
   EXPECT_EQ(machine.packages, 2u);
   EXPECT_EQ(machine.numa_nodes, 2u);
   EXPECT_EQ(machine.cores, 8u);
@@ -78,7 +53,7 @@ TEST(DescribeMachine, ReadsWhoItIs) {
       .with("proc/sys/kernel/osrelease", "6.1.0-18-amd64")
       .with("proc/meminfo", "MemTotal:       16384 kB\nMemFree:        1 kB")
       .with("proc/cpuinfo", kBareMetalCpu);
-  const Machine machine = root.describe();
+  const Machine machine = describe(root);
   EXPECT_EQ(machine.operating_system, "Debian GNU/Linux 12 (bookworm)");
   EXPECT_EQ(machine.host_name, "somewhere");
   EXPECT_EQ(machine.kernel, "6.1.0-18-amd64");
@@ -88,22 +63,22 @@ TEST(DescribeMachine, ReadsWhoItIs) {
 }
 
 TEST(DescribeMachine, NominalSpeedIsNeverTheSpeedOfTheMoment) {
-  EXPECT_DOUBLE_EQ(FakeRoot().with("proc/cpuinfo", kBareMetalCpu).describe().cpu_mhz, 2400);
-  EXPECT_DOUBLE_EQ(FakeRoot().with("proc/cpuinfo", kVirtualCpu).describe().cpu_mhz, 2700);
+  EXPECT_DOUBLE_EQ(describe(FakeRoot().with("proc/cpuinfo", kBareMetalCpu)).cpu_mhz, 2400);
+  EXPECT_DOUBLE_EQ(describe(FakeRoot().with("proc/cpuinfo", kVirtualCpu)).cpu_mhz, 2700);
   FakeRoot scaling;
   scaling.with("proc/cpuinfo", kVirtualCpu)
       .with("sys/devices/system/cpu/cpu0/cpufreq/scaling_driver", "acpi-cpufreq");
-  EXPECT_DOUBLE_EQ(scaling.describe().cpu_mhz, 0);
+  EXPECT_DOUBLE_EQ(describe(scaling).cpu_mhz, 0);
   scaling.with("sys/devices/system/cpu/cpu0/acpi_cppc/nominal_freq", "3400");
-  EXPECT_DOUBLE_EQ(scaling.describe().cpu_mhz, 3400);
+  EXPECT_DOUBLE_EQ(describe(scaling).cpu_mhz, 3400);
   scaling.with("sys/devices/system/cpu/cpu0/cpufreq/base_frequency", "2100000");
-  EXPECT_DOUBLE_EQ(scaling.describe().cpu_mhz, 2100);
+  EXPECT_DOUBLE_EQ(describe(scaling).cpu_mhz, 2100);
 }
 
 TEST(DescribeMachine, NamesAnArmProcessorByItsNumbers) {
   FakeRoot root;
   root.with("proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c");
-  EXPECT_EQ(root.describe().cpu_model, "implementer 0x41 part 0xd0c");
+  EXPECT_EQ(describe(root).cpu_model, "implementer 0x41 part 0xd0c");
 }
 
 TEST(DescribeMachine, TellsHypervisorsFromBareMetal) {
@@ -111,7 +86,7 @@ TEST(DescribeMachine, TellsHypervisorsFromBareMetal) {
     FakeRoot root;
     if (*cpu != '\0') root.with("proc/cpuinfo", cpu);
     if (*file != '\0') root.with(file, text);
-    return root.describe().hypervisor;
+    return describe(root).hypervisor;
   };
   constexpr const char* kClocks = "sys/devices/system/clocksource/clocksource0/available_clocksource";
   constexpr const char* kVendor = "sys/class/dmi/id/sys_vendor";
@@ -142,7 +117,7 @@ TEST(DescribeMachine, ReadsSettings) {
       .with("sys/devices/system/cpu/nohz_full", "2-3")
       .with("sys/devices/system/cpu/cpuidle/current_driver", "intel_idle")
       .with("sys/devices/system/cpu/cpuidle/current_governor", "menu");
-  const std::vector<NamedValue> settings = root.describe().settings;
+  const std::vector<NamedValue> settings = describe(root).settings;
   // The third processor is not one of this topology's two.
   EXPECT_THAT(find_value(settings, "governor"), Optional(Eq("performance, powersave")));
   EXPECT_THAT(find_value(settings, "turbo"), Optional(Eq("off")));
@@ -158,8 +133,8 @@ TEST(DescribeMachine, ReadsSettings) {
 
 TEST(DescribeMachine, TurboIsReadFromEitherDriver) {
   constexpr const char* kBoost = "sys/devices/system/cpu/cpufreq/boost";
-  EXPECT_THAT(find_value(FakeRoot().with(kBoost, "1").describe().settings, "turbo"), Optional(Eq("on")));
-  EXPECT_THAT(find_value(FakeRoot().with(kBoost, "0").describe().settings, "turbo"), Optional(Eq("off")));
+  EXPECT_THAT(find_value(describe(FakeRoot().with(kBoost, "1")).settings, "turbo"), Optional(Eq("on")));
+  EXPECT_THAT(find_value(describe(FakeRoot().with(kBoost, "0")).settings, "turbo"), Optional(Eq("off")));
 }
 
 TEST(DescribeMachine, NamesThePreemptionModel) {
@@ -167,7 +142,7 @@ TEST(DescribeMachine, NamesThePreemptionModel) {
     FakeRoot root;
     root.with("proc/sys/kernel/version", version);
     if (*file != '\0') root.with(file, text);
-    return std::string(find_value(root.describe().settings, "preemption").value_or("absent"));
+    return std::string(find_value(describe(root).settings, "preemption").value_or("absent"));
   };
   EXPECT_EQ(preemption("#1 SMP Debian 5.10"), "none or voluntary");
   EXPECT_EQ(preemption("#1 SMP PREEMPT Debian"), "full");
@@ -189,7 +164,7 @@ std::string quota(const Quota& given) {
   FakeRoot root;
   root.with("proc/self/mountinfo", given.mountinfo).with("proc/self/cgroup", given.cgroup);
   for (const auto& [file, text] : given.files) root.with(file, text);
-  return std::string(find_value(root.describe().settings, "cgroup_cpu_quota").value_or("absent"));
+  return std::string(find_value(describe(root).settings, "cgroup_cpu_quota").value_or("absent"));
 }
 
 constexpr const char* kVersion2 =
@@ -247,7 +222,7 @@ TEST(DescribeMachine, ReadsLimitsAndMitigations) {
             "Max realtime priority     5                    10                              ")
       .with("sys/devices/system/cpu/vulnerabilities/spectre_v2", "Mitigation: IBRS")
       .with("sys/devices/system/cpu/vulnerabilities/meltdown", "Not affected");
-  const Machine machine = root.describe();
+  const Machine machine = describe(root);
   EXPECT_THAT(find_value(machine.limits, "fs.mqueue.msgsize_max"), Optional(Eq("8192")));
   EXPECT_THAT(find_value(machine.limits, "kernel.sem"), Optional(Eq("32000 1024000000 500 32000")));
   EXPECT_THAT(find_value(machine.limits, "RLIMIT_MEMLOCK"), Optional(Eq("65536")));
@@ -265,7 +240,7 @@ TEST(Fingerprint, IsAFixedFunctionOfItsInput) {
 }
 
 TEST(Fingerprint, ChangesWithWhatMattersAndWithNothingElse) {
-  Machine machine = FakeRoot().with("proc/cpuinfo", kBareMetalCpu).describe();
+  Machine machine = describe(FakeRoot().with("proc/cpuinfo", kBareMetalCpu));
   machine.settings = {{"governor", "performance"}};
   machine.mitigations = {{"meltdown", "Mitigation: PTI"}};
   const std::string before = fingerprint(machine);
