@@ -1,0 +1,630 @@
+"""Draws figures (see figures.py) with matplotlib: wide for a screen or a slide, narrow for a phone.
+
+One unit of the canvas is one CSS pixel. Colours are the light theme's; svg.inline() swaps them for the page's.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as pyplot
+from matplotlib.collections import LineCollection
+from matplotlib.font_manager import FontProperties, findfont
+from matplotlib.ft2font import FT2Font
+from matplotlib.ticker import FixedLocator, NullLocator
+
+import svg
+import units
+from figures import TRANSPORTS, Figure, Line, Panel
+
+INK, MUTED, GRID, PAPER = "#1b1f24", "#5c6670", "#e4e7eb", "#fffffe"
+
+# After Paul Tol's "muted" and Okabe and Ito, darkened or lightened to 3:1 contrast against the page of each theme.
+# The shades of one family of mechanisms are related; markers and dashes tell them apart without colour.
+COLOURS = {  # (on light, on dark)
+    "pipe": ("#332288", "#a79df0"),
+    "fifo": ("#2f8fc4", "#6fc0ea"),
+    "posix_mq": ("#8a8a1f", "#c9c95a"),
+    "sysv_mq": ("#d55e00", "#ff9a4d"),
+    "posix_shm": ("#117733", "#4cc277"),
+    "sysv_shm": ("#2b9688", "#62d2c2"),
+    "unix_stream": ("#882255", "#e57fb0"),
+    "unix_dgram": ("#cc6677", "#f29aa6"),
+    "unix_seqpacket": ("#aa4499", "#da8bd0"),
+    "tcp": ("#1b1b1b", "#f2f2f2"),
+    "udp": ("#7a5c2e", "#cfae7a"),
+    "null": ("#808080", "#9a9a9a"),
+}
+MARKERS = {
+    "pipe": "o",
+    "fifo": "D",
+    "posix_mq": "^",
+    "sysv_mq": "v",
+    "posix_shm": "s",
+    "sysv_shm": "P",
+    "unix_stream": "<",
+    "unix_dgram": "X",
+    "unix_seqpacket": ">",
+    "tcp": "h",
+    "udp": "d",
+    "null": "*",
+}
+OTHER_COLOURS = (("#005f73", "#7fd0de"), ("#9b2226", "#f08f92"), ("#5b5b00", "#d6d66b"), ("#4a4e69", "#b4b9de"))
+OTHER_MARKERS = ("p", "H", "8", "d")
+DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.8)), (0, (6, 2, 1.5, 2)), (0, (3, 3)))
+
+# The page's CSS defines these.
+VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    PAPER: "--paper",
+    **{light: f"--series-{name}" for name, (light, _) in COLOURS.items()},
+    **{light: f"--series-other-{i}" for i, (light, _) in enumerate(OTHER_COLOURS)},
+}
+THEMES = {  # CSS variable -> (light, dark)
+    **{f"--series-{name}": pair for name, pair in COLOURS.items()},
+    **{f"--series-other-{i}": pair for i, pair in enumerate(OTHER_COLOURS)},
+}
+
+FONT = "DejaVu Sans"
+TEXT = 12  # px
+DPI = 72  # so that a point is a pixel of the SVG
+
+
+@dataclass(frozen=True)
+class Layout:
+    width: int
+    columns: int  # panels side by side, at most
+    labels_beside: bool  # at the line's end, else as a key below
+    titled: bool  # with title and footer inside the picture
+
+
+WIDE = Layout(1040, 2, True, False)
+NARROW = Layout(358, 1, False, False)
+SLIDE = Layout(1040, 2, True, True)
+
+
+class Style:
+    """Colour and marker of each transport; names that are not known share the remaining ones in order."""
+
+    def __init__(self, transports):
+        self._others = {name: i for i, name in enumerate(sorted(set(transports) - set(TRANSPORTS)))}
+
+    def colour(self, transport: str) -> str:
+        if transport in COLOURS:
+            return COLOURS[transport][0]
+        return OTHER_COLOURS[self._others[transport] % len(OTHER_COLOURS)][0]
+
+    def marker(self, transport: str) -> str:
+        if transport in MARKERS:
+            return MARKERS[transport]
+        return OTHER_MARKERS[self._others[transport] % len(OTHER_MARKERS)]
+
+
+# --- measures -------------------------------------------------------------------------------------------------------
+
+_fonts: dict[bool, FT2Font] = {}
+
+
+def text_width(text: str, size: float = TEXT, bold: bool = False) -> float:
+    if bold not in _fonts:
+        _fonts[bold] = FT2Font(findfont(FontProperties(family=FONT, weight="bold" if bold else "normal")))
+    font = _fonts[bold]
+    font.set_size(size, 72)
+    font.set_text(text, 0)
+    return font.get_width_height()[0] / 64
+
+
+def wrap(text: str, width: float, size: float = TEXT, bold: bool = False) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size, bold) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def spread(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
+    """Places as near as possible (least squares) to those wanted, in the same order, `gap` apart, within [low, high]."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    blocks: list[list[float]] = []  # [sum, count] of places less their rank's share; pooled while they descend
+    for rank, i in enumerate(order):
+        blocks.append([wanted[i] - rank * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            total, count = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += count
+    pooled = [total / count for total, count in blocks for _ in range(int(count))]
+    highest = max(low, high - (len(wanted) - 1) * gap)
+    places = [0.0] * len(wanted)
+    for rank, i in enumerate(order):
+        places[i] = min(max(pooled[rank], low), highest) + rank * gap
+    return places
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers of a logarithmic axis: decades, or 1-2-5, or finer, so that there are three or more if possible."""
+    exponents = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    for mantissas in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(i / 10 for i in range(10, 100))):
+        ticks = [m * 10.0**e for e in exponents for m in mantissas if low <= m * 10.0**e <= high]
+        if len(ticks) >= 3:
+            return ticks[:: math.ceil(len(ticks) / most)]
+    return ticks
+
+
+def log_limits(values: list[float], margin: float = 0.06) -> tuple[float, float]:
+    low, high = math.log10(min(values)), math.log10(max(values))
+    pad = max(margin * (high - low), 0.06)
+    return 10 ** (low - pad), 10 ** (high + pad)
+
+
+def spread_of(estimate) -> tuple[float, float, bool]:
+    """low, high, and whether they are the interval (else the range of too few launches)."""
+    if estimate.has_interval:
+        return estimate.low, estimate.high, True
+    return estimate.minimum, estimate.maximum, False
+
+
+def tick_text(kind: str, value: float) -> str:
+    if kind == "bytes":
+        return units.message_size(round(value))
+    if kind == "messages":
+        return units.count(round(value))
+    if kind == "bandwidth":
+        return f"{value / 1e9:g}"
+    number, unit = {"time": units.time, "rate": units.rate}[kind](value).split(" ")
+    return f"{float(number):g} {unit}"
+
+
+AXIS_TITLES = {
+    "bytes": "message size",
+    "messages": "messages that fit",
+    "time": "time",
+    "rate": "messages per second",
+    "bandwidth": "GB/s",
+}
+
+
+# --- lines ----------------------------------------------------------------------------------------------------------
+
+
+def dash_ranks(panel: Panel) -> list[int]:
+    """The first variant of a transport in a panel is solid, the next ones are dashed, each differently."""
+    seen: dict[str, int] = {}
+    ranks = []
+    for line in panel.lines:
+        ranks.append(seen.get(line.transport, 0))
+        seen[line.transport] = ranks[-1] + 1
+    return ranks
+
+
+class Canvas:
+    """A matplotlib figure measured in pixels from the top left, with axes laid over it for labels."""
+
+    def __init__(self, width: float, height: float):
+        self.width, self.height = width, height
+        self.figure = pyplot.figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+        self.over = self.figure.add_axes([0, 0, 1, 1], zorder=5)
+        self.over.set_axis_off()
+        self.over.set_xlim(0, width)
+        self.over.set_ylim(height, 0)
+
+    def axes(self, left: float, top: float, width: float, height: float):
+        box = [left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height]
+        axes = self.figure.add_axes(box, zorder=2)
+        axes.patch.set_visible(False)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.spines["bottom"].set_color(MUTED)
+        axes.spines["bottom"].set_linewidth(0.8)
+        axes.tick_params(length=0, labelsize=TEXT, colors=MUTED, pad=5)
+        return axes
+
+    def text(self, x: float, y: float, text: str, *, size=TEXT, colour=INK, align="left", bold=False, middle=True):
+        self.over.text(
+            x,
+            y,
+            text,
+            fontsize=size,
+            color=colour,
+            ha=align,
+            va="center_baseline" if middle else "baseline",
+            fontweight="bold" if bold else "normal",
+            parse_math=False,
+        )
+
+    def key(self, x: float, y: float, colour: str, marker: str, dash, label: str):
+        """A sample of the line, then its name."""
+        self.over.plot([x, x + 22], [y, y], color=colour, linewidth=1.6, linestyle=dash, clip_on=False)
+        self.over.plot([x + 11], [y], color=colour, marker=marker, markersize=6, markeredgewidth=0, clip_on=False)
+        self.text(x + 28, y, label)
+
+    def leader(self, x0: float, y0: float, x1: float, y1: float):
+        self.over.plot([x0, x1], [y0, y1], color=MUTED, linewidth=0.5, alpha=0.55, clip_on=False)
+
+
+KEY_GAP = 16
+KEY_INDENT = 28
+
+
+def draw_lines(figure: Figure, layout: Layout, footer: list[str]):
+    style = Style(line.transport for panel in figure.panels for line in panel.lines)
+    groups = _rows(figure.panels, layout)
+    gutter = 0.0
+    if layout.labels_beside:
+        widest = max(text_width(line.label) for panel in figure.panels for line in panel.lines)
+        gutter = widest + KEY_INDENT + 40
+    left = 62
+    across = max(len(row) for row in groups)
+    span = layout.width / across
+    panel_width = span - left - (gutter if layout.labels_beside else 30)
+    head = _head_height(figure, layout)
+    row_heights = []
+    for number, row in enumerate(groups):
+        most = max(len(panel.lines) for panel in row)
+        body = max(250, most * KEY_GAP) if layout.labels_beside else 230
+        below = 48
+        if not layout.labels_beside and _key_follows(groups, number):
+            below += max(_key_height(panel, span) for panel in row)
+        row_heights.append((34, body, below))
+    canvas = Canvas(layout.width, head + sum(map(sum, row_heights)) + (16 * len(footer) + 10 if layout.titled else 0))
+    _draw_head(canvas, figure, layout)
+    limits = _limits(figure.panels)
+    top = head
+    for number, (row, (above, body, below)) in enumerate(zip(groups, row_heights)):
+        for column, panel in enumerate(row):
+            x = column * span
+            canvas.text(x + 4, top + 14, panel.title, bold=True, size=13)
+            axes = canvas.axes(x + left, top + above, panel_width, body)
+            _draw_panel(canvas, axes, panel, limits[panel], style, (x + left, top + above, panel_width, body), layout)
+            if not layout.labels_beside and _key_follows(groups, number):
+                _draw_key(canvas, panel, style, x + 8, top + above + body + 60, span)
+        top += above + body + below
+    if layout.titled:
+        _draw_footer(canvas, footer)
+    return canvas.figure
+
+
+def _rows(panels, layout: Layout) -> list[list[Panel]]:
+    """Wide: a row of panels for each metric. Narrow: one below the other, those with the same lines together."""
+    if layout.columns == 1:
+        return [[panel] for panel in sorted(panels, key=lambda panel: (panel.column, panel.row))]
+    by_row: dict[int, list[Panel]] = {}
+    for panel in panels:
+        by_row.setdefault(panel.row, []).append(panel)
+    rows = list(by_row.values())
+    if all(len(row) == 1 for row in rows):
+        rows = [[panel for row in rows for panel in row]]
+    return [row[i : i + layout.columns] for row in rows for i in range(0, len(row), layout.columns)]
+
+
+def _key_follows(groups: list[list[Panel]], number: int) -> bool:
+    """A key stands below the last of neighbouring panels that have the same lines."""
+    if number + 1 == len(groups):
+        return True
+
+    def names(row):
+        return [[line.label for line in panel.lines] for panel in row]
+
+    return names(groups[number]) != names(groups[number + 1])
+
+
+def _limits(panels) -> dict[Panel, tuple[tuple[float, float], tuple[float, float]]]:
+    """x over all panels of the figure; y over the panels of a row."""
+    xs = [value for panel in panels for line in panel.lines for point in line.points for value in _x_extent(panel, point)]
+    result = {}
+    for panel in panels:
+        ys = [
+            bound
+            for other in panels
+            if other.row == panel.row
+            for line in other.lines
+            for point in line.points
+            for bound in (*spread_of(point.y)[:2], point.y.value)
+        ]
+        result[panel] = (log_limits(xs, 0.03), log_limits(ys))
+    return result
+
+
+ZERO = 0.25  # where rendezvous stands on the logarithmic axis of messages
+
+
+def _x(panel: Panel, value: float) -> float:
+    return max(value, ZERO) if panel.x == "messages" else value
+
+
+def _x_extent(panel: Panel, point) -> list[float]:
+    return [_x(panel, value) for value in (point.x, point.x_low, point.x_high) if value is not None]
+
+
+def _x_ticks(panel: Panel, low: float, high: float, width: float) -> tuple[list[float], list[str]]:
+    if panel.x == "bytes":
+        ticks = sorted({point.x for line in panel.lines for point in line.points})
+        powers = [2.0**e for e in range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)]
+        if len(ticks) > 8 or len(ticks) < 3 <= len(powers):
+            ticks = powers
+    else:
+        ticks = [10.0**e for e in range(0, 13) if low <= 10.0**e <= high]
+        if len(ticks) < 3:
+            ticks = [2.0**e for e in range(0, 40) if low <= 2.0**e <= high]
+        if low <= ZERO:
+            ticks.insert(0, ZERO)
+    labels = ["0" if panel.x == "messages" and tick == ZERO else tick_text(panel.x, tick) for tick in ticks]
+    return _thin(ticks, labels, low, high, width)
+
+
+def _thin(ticks, labels, low, high, width):
+    """Every tick whose label has room, or every second, third ... so that the rest is regular."""
+    def place(tick):
+        return width * math.log(tick / low) / math.log(high / low)
+
+    for step in range(1, len(ticks) + 1):
+        kept = list(zip(ticks, labels))[::step]
+        clear = all(
+            place(b) - place(a) >= (text_width(a_text) + text_width(b_text)) / 2 + 9
+            for (a, a_text), (b, b_text) in zip(kept, kept[1:])
+        )
+        if clear:
+            break
+    return [tick for tick, _ in kept], [label for _, label in kept]
+
+
+def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, style: Style, box, layout: Layout):
+    (x_low, x_high), (y_low, y_high) = limits
+    left, top, width, height = box
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(x_low, x_high)
+    axes.set_ylim(y_low, y_high)
+    x_ticks, x_labels = _x_ticks(panel, x_low, x_high, width)
+    y_ticks = log_ticks(y_low, y_high)
+    for axis, ticks, labels in (
+        (axes.xaxis, x_ticks, x_labels),
+        (axes.yaxis, y_ticks, [tick_text(panel.y, tick) for tick in y_ticks]),
+    ):
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+        axis.set_ticklabels(labels)
+    axes.grid(axis="y", color=GRID, linewidth=1)
+    axes.set_axisbelow(True)
+    canvas.text(left + width / 2, top + height + 34, AXIS_TITLES[panel.x], colour=MUTED, align="center")
+
+    def pixel(x, y):
+        return (
+            left + width * math.log(x / x_low) / math.log(x_high / x_low),
+            top + height * (1 - math.log(y / y_low) / math.log(y_high / y_low)),
+        )
+
+    ends = []
+    for line, rank in zip(panel.lines, dash_ranks(panel)):
+        colour, dash = style.colour(line.transport), DASHES[rank % len(DASHES)]
+        _draw_line(axes, panel, line, colour, style.marker(line.transport), dash)
+        last = line.points[-1]
+        ends.append(pixel(_x(panel, last.x), last.y.value))
+    if layout.labels_beside:
+        places = spread([y for _, y in ends], KEY_GAP, top + 2, top + height)
+        key_x = left + width + 22
+        for line, rank, (end_x, end_y), y in zip(panel.lines, dash_ranks(panel), ends, places):
+            canvas.leader(end_x + 5, end_y, key_x - 4, y)
+            colour, dash = style.colour(line.transport), DASHES[rank % len(DASHES)]
+            canvas.key(key_x, y, colour, style.marker(line.transport), dash, line.label)
+
+
+def _draw_line(axes, panel: Panel, line: Line, colour: str, marker: str, dash):
+    xs = [_x(panel, point.x) for point in line.points]
+    ys = [point.y.value for point in line.points]
+    axes.plot(xs, ys, color=colour, linewidth=1.6, linestyle=dash, clip_on=False, zorder=3)
+    for is_interval, width in ((True, 2.6), (False, 0.9)):
+        bars = [
+            [(x, low), (x, high)]
+            for x, point in zip(xs, line.points)
+            for low, high, interval in [spread_of(point.y)]
+            if interval == is_interval and high > low
+        ]
+        if bars:
+            axes.add_collection(
+                LineCollection(bars, colors=colour, linewidths=width, alpha=0.55, clip_on=False, zorder=3.5)
+            )
+    ranges = [
+        [(_x(panel, point.x_low), point.y.value), (_x(panel, point.x_high), point.y.value)]
+        for point in line.points
+        if point.x_low is not None and point.x_low != point.x_high
+    ]
+    if ranges:
+        axes.add_collection(LineCollection(ranges, colors=colour, linewidths=0.9, clip_on=False, zorder=3.5))
+    for noisy in (False, True):
+        chosen = [(x, y) for x, y, point in zip(xs, ys, line.points) if point.noisy == noisy]
+        if chosen:
+            _marks(axes, chosen, marker, colour, hollow=noisy)
+    ringed = [(x, y) for x, y, point in zip(xs, ys, line.points) if point.default]
+    if ringed:
+        axes.plot(*zip(*ringed), "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.9,
+                  clip_on=False, zorder=5)  # fmt: skip
+    for x, y, point in zip(xs, ys, line.points):
+        if point.x_open:
+            axes.annotate("", xy=(x, y), xytext=(24, 0), textcoords="offset points", annotation_clip=False,
+                          arrowprops={"arrowstyle": "<-", "color": colour, "linewidth": 0.9})  # fmt: skip
+
+
+def _marks(axes, points, marker: str, colour: str, *, hollow: bool):
+    axes.plot(
+        *zip(*points),
+        marker=marker,
+        linestyle="none",
+        markersize=6.5,
+        markerfacecolor=PAPER if hollow else colour,
+        markeredgecolor=colour if hollow else PAPER,
+        markeredgewidth=1.3 if hollow else 0.6,
+        clip_on=False,
+        zorder=4,
+    )
+
+
+def _key_columns(panel: Panel, span: float) -> int:
+    widest = max(text_width(line.label) for line in panel.lines)
+    return 2 if widest + KEY_INDENT + 8 <= span / 2 else 1
+
+
+def _key_height(panel: Panel, span: float) -> float:
+    return math.ceil(len(panel.lines) / _key_columns(panel, span)) * (KEY_GAP + 2) + 26
+
+
+def _draw_key(canvas: Canvas, panel: Panel, style: Style, x: float, y: float, span: float):
+    columns = _key_columns(panel, span)
+    per_column = math.ceil(len(panel.lines) / columns)
+    for number, (line, rank) in enumerate(zip(panel.lines, dash_ranks(panel))):
+        column, row = divmod(number, per_column)
+        colour, dash = style.colour(line.transport), DASHES[rank % len(DASHES)]
+        marker = style.marker(line.transport)
+        canvas.key(x + column * span / 2, y + row * (KEY_GAP + 2), colour, marker, dash, line.label)
+
+
+# --- dots -----------------------------------------------------------------------------------------------------------
+
+
+def draw_dots(figure: Figure, layout: Layout, footer: list[str]):
+    style = Style(row.transport for row in figure.rows)
+    beside = layout.labels_beside
+    row_height = 21 if beside else 34
+    show = {"time": units.time, "rate": units.rate}[figure.y]
+    label_width = max(text_width(row.label) for row in figure.rows) + 34 if beside else 0
+    most = 3 if beside else 1
+    bands = [range(i, min(i + most, len(figure.columns))) for i in range(0, len(figure.columns), most)]
+    across = len(bands[0])
+    value_width = 70
+    span = (layout.width - label_width) / across
+    head = _head_height(figure, layout)
+    kept = {band: [row for row in figure.rows if any(row.dots[i] for i in band)] for band in bands}
+    band_heights = [34 + len(kept[band]) * row_height + 40 for band in bands]
+    canvas = Canvas(layout.width, head + sum(band_heights) + (16 * len(footer) + 10 if layout.titled else 0))
+    _draw_head(canvas, figure, layout)
+    values = [
+        bound
+        for row in figure.rows
+        for dot in row.dots
+        if dot
+        for bound in (*spread_of(dot.value)[:2], dot.value.value, *([dot.tail.value] if dot.tail else []))
+    ]
+    low, high = log_limits(values, 0.04)
+    top = head
+    for band, band_height in zip(bands, band_heights):
+        rows = kept[band]
+        if beside:
+            for number, row in enumerate(rows):
+                y = top + 34 + (number + 0.5) * row_height
+                canvas.key(4, y, style.colour(row.transport), style.marker(row.transport), "none", row.label)
+        for place, column in enumerate(band):
+            left = label_width + place * span
+            width = span - value_width - 10 if beside else layout.width - 12
+            left += 0 if beside else 6
+            _draw_dot_column(canvas, figure, column, rows, style, (left, top, width, row_height), (low, high), show, beside)
+        top += band_height
+    if layout.titled:
+        _draw_footer(canvas, footer)
+    return canvas.figure
+
+
+def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: Style, box, limits, show, beside: bool):
+    left, top, width, row_height = box
+    height = len(rows) * row_height
+    for line in wrap(figure.columns[column], width + 60, 13, bold=True)[:1]:
+        canvas.text(left, top + 14, line, bold=True, size=13)
+    canvas.text(left + width + (66 if beside else 0), top + (28 if beside else 14), figure.value_title, colour=MUTED, align="right")
+    axes = canvas.axes(left, top + 34, width, height)
+    axes.set_xscale("log")
+    axes.set_xlim(*limits)
+    axes.set_ylim(len(rows), 0)
+    ticks = log_ticks(*limits)
+    labels = [tick_text(figure.y, tick) for tick in ticks]
+    ticks, labels = _thin(ticks, labels, *limits, width)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_ticklabels(labels)
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.grid(axis="x", color=GRID, linewidth=1)
+    axes.set_axisbelow(True)
+    for number, row in enumerate(rows):
+        dot = row.dots[column]
+        y = number + (0.5 if beside else 0.72)
+        text_y = top + 34 + (number + (0.5 if beside else 0.3)) * row_height
+        colour = style.colour(row.transport)
+        text = show(dot.value.value) if dot else units.MISSING
+        if beside:
+            canvas.text(left + width + 66, text_y, text, align="right", colour=INK if dot else MUTED)
+        else:
+            canvas.key(left, text_y, colour, style.marker(row.transport), "none", row.label)
+            canvas.text(left + width, text_y, text, align="right", colour=INK if dot else MUTED)
+        if not dot:
+            continue
+        if dot.tail:
+            axes.plot([dot.value.value, dot.tail.value], [y, y], color=colour, linewidth=1.1, alpha=0.6, clip_on=False)
+            axes.plot([dot.tail.value], [y], "|", color=colour, markersize=8, markeredgewidth=1.4, clip_on=False)
+        low, high, interval = spread_of(dot.value)
+        axes.plot([low, high], [y, y], color=colour, linewidth=4.5 if interval else 1.6, alpha=0.4, clip_on=False,
+                  solid_capstyle="butt")  # fmt: skip
+        _marks(axes, [(dot.value.value, y)], style.marker(row.transport), colour, hollow=dot.noisy)
+
+
+# --- frame ----------------------------------------------------------------------------------------------------------
+
+
+def _head_height(figure: Figure, layout: Layout) -> float:
+    return 62 if layout.titled else 0
+
+
+def _draw_head(canvas: Canvas, figure: Figure, layout: Layout):
+    if layout.titled:
+        canvas.text(4, 18, figure.title, size=17, bold=True)
+        canvas.text(4, 41, figure.subtitle, size=13, colour=MUTED)
+
+
+def _draw_footer(canvas: Canvas, footer: list[str]):
+    for number, line in enumerate(reversed(footer)):
+        canvas.text(4, canvas.height - 12 - 16 * number, line, size=11, colour=MUTED)
+
+
+def draw(figure: Figure, layout: Layout, footer: list[str]):
+    settings = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": figure.name,
+        "font.family": FONT,
+        "font.size": TEXT,
+        "path.simplify": False,
+    }
+    with matplotlib.rc_context(settings):
+        return (draw_lines if figure.panels else draw_dots)(figure, layout, footer)
+
+
+def _svg_text(picture, name: str) -> str:
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        picture.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def inline_svg(figure: Figure, layout: Layout, name: str) -> str:
+    """The figure without title and footer, for a page that gives them itself."""
+    picture = draw(figure, layout, [])
+    root = svg.shrink(_svg_text(picture, name), name, figure.alt)
+    pyplot.close(picture)
+    return svg.inline(root, VARIABLES)
+
+
+def save(figure: Figure, directory: Path, footer: list[str]) -> list[Path]:
+    """NAME.svg, and NAME.png at twice the size, with title and footer, on the light theme's background."""
+    notes = [line for note in figure.notes for line in wrap(note, SLIDE.width - 12, 11)]
+    picture = draw(figure, SLIDE, notes + footer)
+    vector, bitmap = directory / f"{figure.name}.svg", directory / f"{figure.name}.png"
+    root = svg.shrink(_svg_text(picture, figure.name), figure.name, figure.alt)
+    vector.write_text(svg.standalone(root), encoding="utf-8")
+    picture.savefig(bitmap, dpi=2 * DPI, facecolor="white", metadata={"Software": None})
+    pyplot.close(picture)
+    return [vector, bitmap]

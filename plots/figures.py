@@ -1,0 +1,529 @@
+"""What is drawn: picks cases out of result files and lays them out as figures, as plain data. See drawing.py for how.
+
+Cases that differ in more than the two axes and the line never share a panel: placement and the way of waiting make
+panels; transport, wait, access and limits make lines; anything else unusual makes a figure of its own.
+Invalid results are left out and listed in the figure's notes.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import units
+from results import Case, CaseSeries, Estimate, ResultFile, estimate_over, merge_capacities, round_trip_over
+
+SPINNING = ("spin", "yield", "adaptive")
+PLACEMENTS = {
+    "same_pu": "both processes on one processor",
+    "same_core": "two hardware threads of one core",
+    "same_l2": "two cores that share an L2 cache",
+    "same_l3": "two cores that share an L3 cache",
+    "same_package": "two cores of one package",
+    "same_numa": "two cores of one NUMA node",
+    "cross_numa": "two NUMA nodes",
+    "cross_package": "two packages",
+    "unpinned": "placed by the scheduler",
+}
+TRANSPORTS = (
+    "pipe",
+    "fifo",
+    "posix_mq",
+    "sysv_mq",
+    "posix_shm",
+    "sysv_shm",
+    "unix_stream",
+    "unix_dgram",
+    "unix_seqpacket",
+    "tcp",
+    "udp",
+    "null",
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    x: float
+    y: Estimate
+    noisy: bool
+    x_low: float | None = None
+    x_high: float | None = None
+    x_open: bool = False  # at least x
+    default: bool = False  # the capacity nobody asked for
+
+
+@dataclass(frozen=True)
+class Line:
+    transport: str
+    label: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """x: bytes | messages; y: time | rate | bandwidth. row: panels of one row share their y axis."""
+
+    title: str
+    row: int
+    column: int
+    x: str
+    y: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Dot:
+    value: Estimate
+    tail: Estimate | None
+    noisy: bool
+
+
+@dataclass(frozen=True)
+class DotRow:
+    transport: str
+    label: str
+    dots: tuple[Dot | None, ...]  # one for each column
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str  # of its files, without suffix
+    title: str
+    subtitle: str
+    caption: str
+    alt: str
+    notes: tuple[str, ...]
+    panels: tuple[Panel, ...] = ()
+    y: str = "time"  # of the dots
+    value_title: str = ""  # what stands in figures beside the dots
+    columns: tuple[str, ...] = ()  # titles over the dots
+    rows: tuple[DotRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One case of one file. source: the letter of the file, empty when there is only one."""
+
+    source: str
+    series: CaseSeries
+
+    @property
+    def case(self) -> Case:
+        return self.series.case
+
+    @property
+    def grade(self) -> str:
+        return self.series.verdict.grade
+
+
+def entries_of(files: list[ResultFile]) -> list[Entry]:
+    letters = source_letters(files)
+    return [Entry(letter, series) for letter, file in zip(letters, files) for series in file.series]
+
+
+def source_letters(files: list[ResultFile]) -> list[str]:
+    """A, B ... Z, then #27 ...: what tells several files apart in labels."""
+    if len(files) == 1:
+        return [""]
+    return [chr(ord("A") + i) if i < 26 else f"#{i + 1}" for i in range(len(files))]
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def family(case: Case) -> str:
+    """Whether the waiting sides sleep or keep their processor."""
+    kinds = {"spinning" if wait in SPINNING else "asleep" for wait in (case.send_wait, case.receive_wait)}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+FAMILY_TITLES = {"asleep": "waits asleep", "spinning": "waits spinning", "mixed": "one side asleep, one spinning"}
+
+
+def conditions(case: Case, *, but_capacity: bool = False) -> tuple:
+    """What must be equal for two cases to share a figure, beside workload, size and placement."""
+    return ("" if but_capacity else case.capacity, case.senders, case.receivers, case.touch, case.sched)
+
+
+STANDARD = ("default", 1, 1, "full", "other")
+
+
+def conditions_text(key: tuple) -> str:
+    capacity, senders, receivers, touch, sched = key
+    words = []
+    if capacity not in ("", "default"):
+        words.append("rendezvous" if capacity == "0" else f"capacity {capacity}")
+    if (senders, receivers) != (1, 1):
+        words.append(f"{units.plural(senders, 'sender')}, {units.plural(receivers, 'receiver')}")
+    if touch != "full":
+        words.append(f"touch {touch}")
+    if sched != "other":
+        words.append(f"sched {sched}")
+    return ", ".join(words)
+
+
+def variant_text(case: Case, source: str = "") -> str:
+    """'spin, loan, raised limits': what a transport's name leaves open."""
+    words = [case.wait]
+    if case.access != "copy":
+        words.append(case.access)
+    if case.limits != "host":
+        words.append(f"{case.limits} limits")
+    if source:
+        words.append(source)
+    return ", ".join(words)
+
+
+def line_label(case: Case, source: str, plain_wait: str | None) -> str:
+    words = ["null (harness floor)" if case.transport == "null" else case.transport]
+    if case.wait != plain_wait:
+        words.append(case.wait)
+    if case.access != "copy":
+        words.append(case.access)
+    if case.limits != "host":
+        words.append(case.limits)
+    if source:
+        words.append(f"({source})")
+    return " ".join(words)
+
+
+def placement_text(placement: str) -> str:
+    meaning = PLACEMENTS.get(placement)
+    return f"{placement}: {meaning}" if meaning else f"processors {placement}"
+
+
+def transport_order(name: str) -> tuple:
+    return (TRANSPORTS.index(name) if name in TRANSPORTS else len(TRANSPORTS), name)
+
+
+def placement_order(name: str) -> tuple:
+    known = list(PLACEMENTS)
+    return (known.index(name) if name in known else len(known), name)
+
+
+def slug(text: str) -> str:
+    return "-".join("".join(c if c.isascii() and (c.isalnum() or c == "_") else " " for c in text).split())
+
+
+def usual_conditions(entries: list[Entry]) -> tuple | None:
+    """The conditions that most cases were measured under; the standard ones where any was."""
+    counts = Counter(conditions(entry.case) for entry in entries)
+    if not counts:
+        return None
+    return STANDARD if STANDARD in counts else counts.most_common(1)[0][0]
+
+
+def small_size(entries: list[Entry]) -> int | None:
+    """64 B where it was measured, else the smallest size."""
+    sizes = {entry.case.message_bytes for entry in entries}
+    return 64 if 64 in sizes else min(sizes, default=None)
+
+
+# --- lines ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Metric:
+    title: str
+    workload: str
+    y: str
+    of: object  # (list[CaseSeries]) -> Estimate | None
+
+
+RTT_P50 = Metric("RTT p50", "ping_pong", "time", lambda series: round_trip_over(series, "p50_ns"))
+RTT_P99 = Metric("RTT p99", "ping_pong", "time", lambda series: round_trip_over(series, "p99_ns"))
+MESSAGE_RATE = Metric("Messages per second", "stream", "rate", lambda series: estimate_over(series, "messages_per_second"))
+BANDWIDTH = Metric("GB per second", "stream", "bandwidth", lambda series: estimate_over(series, "bytes_per_second"))
+
+
+def line_key(entry: Entry) -> tuple:
+    case = entry.case
+    return (transport_order(case.transport), case.wait, case.access, case.limits, entry.source)
+
+
+def size_points(group: list[Entry], metric: Metric) -> list[Point]:
+    points = []
+    for entry in sorted(group, key=lambda entry: entry.case.message_bytes):
+        estimate = metric.of([entry.series])
+        if estimate:
+            points.append(Point(entry.case.message_bytes, estimate, entry.grade == "noisy"))
+    return points
+
+
+def capacity_points(group: list[Entry], metric: Metric) -> list[Point]:
+    """Cases that turned out to fit the same number of messages are one point over all their launches."""
+    by_fits: dict[tuple, list[Entry]] = {}
+    for entry in group:
+        fits = entry.series.capacity.fits
+        if fits:
+            by_fits.setdefault((fits.minimum, fits.maximum), []).append(entry)
+    points = []
+    for (low, high), same in sorted(by_fits.items()):
+        estimate = metric.of([entry.series for entry in same])
+        if estimate:
+            points.append(
+                Point(
+                    x=(low * high) ** 0.5,
+                    y=estimate,
+                    noisy=any(entry.grade == "noisy" for entry in same),
+                    x_low=low,
+                    x_high=high,
+                    x_open=merge_capacities([entry.series.capacity for entry in same]).fits.lower_bound,
+                    default=any(entry.case.capacity == "default" for entry in same),
+                )
+            )
+    return points
+
+
+def line_panels(entries: list[Entry], metrics: list[Metric], x: str, points_of) -> tuple[Panel, ...]:
+    """A row for each metric, a column for each way of waiting that occurs."""
+    families = [name for name in FAMILY_TITLES if any(family(entry.case) == name for entry in entries)]
+    panels = []
+    for row, metric in enumerate(metrics):
+        for column, name in enumerate(families):
+            groups: dict[tuple, list[Entry]] = {}
+            for entry in entries:
+                if family(entry.case) == name and entry.case.workload == metric.workload:
+                    groups.setdefault(line_key(entry), []).append(entry)
+            plain_wait = {"asleep": "block", "spinning": "spin"}.get(name)
+            lines = []
+            for key in sorted(groups):
+                points = points_of(groups[key], metric)
+                if points:
+                    first = groups[key][0]
+                    label = line_label(first.case, first.source, plain_wait)
+                    lines.append(Line(first.case.transport, label, tuple(points)))
+            if lines:
+                title = f"{metric.title} · {FAMILY_TITLES[name]}"
+                panels.append(Panel(title, row, column, x, metric.y, tuple(lines)))
+    return tuple(panels)
+
+
+def split_invalid(entries: list[Entry]) -> tuple[list[Entry], list[str]]:
+    drawn = [entry for entry in entries if entry.grade != "invalid"]
+    notes = [
+        f"{entry.case.transport} ({variant_text(entry.case, entry.source)}), "
+        f"{units.message_size(entry.case.message_bytes)}, {entry.case.workload}"
+        for entry in entries
+        if entry.grade == "invalid"
+    ]
+    return drawn, notes
+
+
+def notes_of(invalid: list[str], extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return ((f"Not drawn, because invalid: {'; '.join(invalid)}.",) if invalid else ()) + extra
+
+
+def groups_by(entries: list[Entry], key) -> list[tuple[tuple, list[Entry]]]:
+    groups: dict[tuple, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(key(entry.case), []).append(entry)
+    return sorted(groups.items(), key=lambda item: (placement_order(item[0][0]), item[0][1:]))
+
+
+HOW_TO_READ_SPREAD = (
+    "Bars are the exact 95 % interval of the median over launches, or the whole range, thin, where fewer than six "
+    "launches give none. Hollow marks are noisy."
+)
+
+
+def by_size(entries: list[Entry], name: str, title: str, metrics: list[Metric], how: str) -> list[Figure]:
+    """Lines that were measured at more than one size."""
+    figures = []
+    workload = metrics[0].workload
+    chosen = [entry for entry in entries if entry.case.workload == workload]
+    for (placement, *rest), group in groups_by(chosen, lambda case: (case.placement, *conditions(case))):
+        sizes: dict[tuple, set[int]] = {}
+        for entry in group:
+            sizes.setdefault(line_key(entry), set()).add(entry.case.message_bytes)
+        drawn, invalid = split_invalid([entry for entry in group if len(sizes[line_key(entry)]) > 1])
+        panels = line_panels(drawn, metrics, "bytes", size_points)
+        if not panels:
+            continue
+        special = conditions_text(tuple(rest))
+        figures.append(
+            Figure(
+                name="-".join(filter(None, (name, slug(placement), slug(special)))),
+                title=f"{title} against message size",
+                subtitle=", ".join(filter(None, (placement_text(placement), special))),
+                caption=f"{how} Shown is what was measured at more than one size. {HOW_TO_READ_SPREAD}",
+                alt=describe(panels),
+                notes=notes_of(invalid),
+                panels=panels,
+            )
+        )
+    return figures
+
+
+def by_capacity(entries: list[Entry]) -> list[Figure]:
+    """Lines for which more than one capacity was asked."""
+    figures = []
+    chosen = [entry for entry in entries if entry.case.workload in ("stream", "ping_pong")]
+
+    def key(case):
+        return (case.placement, case.message_bytes, *conditions(case, but_capacity=True))
+
+    for (placement, size, *rest), group in groups_by(chosen, key):
+        asked: dict[tuple, set[str]] = {}
+        for entry in group:
+            asked.setdefault((entry.case.workload, line_key(entry)), set()).add(entry.case.capacity)
+        swept = [entry for entry in group if len(asked[entry.case.workload, line_key(entry)]) > 1]
+        drawn, invalid = split_invalid(swept)
+        panels = line_panels(drawn, [MESSAGE_RATE, RTT_P50], "messages", capacity_points)
+        if not panels:
+            continue
+        unknown = [
+            f"{entry.case.transport} ({variant_text(entry.case, entry.source)}), asked {entry.case.capacity}"
+            for entry in drawn
+            if not entry.series.capacity.fits
+        ]
+        extra = (f"Not drawn, because it is not known what fits: {'; '.join(unknown)}.",) if unknown else ()
+        special = conditions_text(tuple(rest))
+        figures.append(
+            Figure(
+                name="-".join(filter(None, ("capacity", f"{size}B", slug(placement), slug(special)))),
+                title=f"Throughput and round-trip time against capacity, {units.message_size(size)} messages",
+                subtitle=", ".join(filter(None, (placement_text(placement), special))),
+                caption="The x axis is what really fits before a sender must wait, probed without a receiver, not what "
+                "was asked; capacities that turned out the same are one point. A ring marks the default, an arrow a "
+                f"link that was not yet full when the probe ended. {HOW_TO_READ_SPREAD}",
+                alt=describe(panels),
+                notes=notes_of(invalid, extra),
+                panels=panels,
+            )
+        )
+    return figures
+
+
+# --- dots -----------------------------------------------------------------------------------------------------------
+
+
+def overview(entries: list[Entry], name: str, title: str, metric: Metric, tail: Metric | None, how: str) -> list[Figure]:
+    """Every transport and way of waiting at the small size, best first; a column for each placement."""
+    chosen = [entry for entry in entries if entry.case.workload == metric.workload]
+    rest = usual_conditions(chosen)
+    chosen = [entry for entry in chosen if conditions(entry.case) == rest]
+    size = small_size(chosen)
+    drawn, invalid = split_invalid([entry for entry in chosen if entry.case.message_bytes == size])
+    placements = sorted({entry.case.placement for entry in drawn}, key=placement_order)
+    rows: dict[tuple, dict[str, Dot]] = {}
+    firsts: dict[tuple, Entry] = {}
+    for entry in drawn:
+        value = metric.of([entry.series])
+        if value:
+            beyond = tail.of([entry.series]) if tail else None
+            rows.setdefault(line_key(entry), {})[entry.case.placement] = Dot(value, beyond, entry.grade == "noisy")
+            firsts[line_key(entry)] = entry
+    if not rows:
+        return []
+    # The placement with the most rows leads, so that the order it gives is read down a full column.
+    placements.sort(key=lambda placement: -sum(placement in dots for dots in rows.values()))
+    smaller_is_better = metric.y == "time"
+
+    def order(key):
+        for i, placement in enumerate(placements):
+            if placement in rows[key]:
+                value = rows[key][placement].value.value
+                return (i, value if smaller_is_better else -value)
+        return (len(placements), 0)
+
+    dot_rows = tuple(
+        DotRow(
+            firsts[key].case.transport,
+            line_label(firsts[key].case, firsts[key].source, "block"),
+            tuple(rows[key].get(placement) for placement in placements),
+        )
+        for key in sorted(rows, key=order)
+    )
+    special = conditions_text(rest)
+    return [
+        Figure(
+            name=name,
+            title=f"{title}, {units.message_size(size)} messages",
+            subtitle=", ".join(filter(None, ("block unless a row says otherwise", special))),
+            caption=f"{how} {HOW_TO_READ_SPREAD}",
+            alt=describe_dots(dot_rows, placements, metric),
+            notes=notes_of(invalid),
+            y=metric.y,
+            value_title="p50" if tail else "median",
+            columns=tuple(placement_text(placement) for placement in placements),
+            rows=dot_rows,
+        )
+    ]
+
+
+# --- descriptions for those who cannot see the figure ---------------------------------------------------------------
+
+FORMATS = {"time": units.time, "rate": units.rate, "bandwidth": units.bandwidth}
+
+
+def describe(panels: tuple[Panel, ...]) -> str:
+    parts = []
+    for panel in panels:
+        values = [(point.y.value, line.label, point.x) for line in panel.lines for point in line.points]
+        low, high = min(values), max(values)
+        show = FORMATS[panel.y]
+
+        def at(x):
+            return units.message_size(int(x)) if panel.x == "bytes" else units.plural(round(x), "message")
+
+        parts.append(
+            f"{panel.title}: {units.plural(len(panel.lines), 'line')}, from {show(low[0])} "
+            f"({low[1]} at {at(low[2])}) to {show(high[0])} ({high[1]} at {at(high[2])})."
+        )
+    return "Line chart on logarithmic axes. " + " ".join(parts)
+
+
+def describe_dots(rows: tuple[DotRow, ...], placements: list[str], metric: Metric) -> str:
+    show = FORMATS[metric.y]
+    parts = []
+    for column, placement in enumerate(placements):
+        here = [(row.dots[column].value.value, row.label) for row in rows if row.dots[column]]
+        low, high = min(here), max(here)
+        parts.append(f"{placement}: from {show(low[0])} ({low[1]}) to {show(high[0])} ({high[1]}).")
+    return f"Dot chart of {metric.title} on a logarithmic axis, {units.plural(len(rows), 'row')}. " + " ".join(parts)
+
+
+# --- all of them ----------------------------------------------------------------------------------------------------
+
+
+def figures_of(files: list[ResultFile]) -> list[Figure]:
+    entries = entries_of(files)
+    return [
+        *overview(
+            entries,
+            "rtt-overview",
+            "Round-trip time, p50 to p99",
+            RTT_P50,
+            RTT_P99,
+            "Each row is one transport and way of waiting. The mark is the median round trip (p50), the tick at the end "
+            "of the thin line the 99th percentile: a short line is a steady transport. Further left is faster; one step "
+            "of the axis is a factor.",
+        ),
+        *overview(
+            entries,
+            "throughput-overview",
+            "Throughput, messages per second",
+            MESSAGE_RATE,
+            None,
+            "Each row is one transport and way of waiting, timed from the first send to the last message received. "
+            "Further right is faster; one step of the axis is a factor.",
+        ),
+        *by_size(
+            entries,
+            "rtt-by-size",
+            "Round-trip time, p50 and p99,",
+            [RTT_P50, RTT_P99],
+            "A message goes there and one of the same size comes back; the whole round trip is shown, never half of it. "
+            "Left the transports that sleep while they wait, right those that keep a processor busy.",
+        ),
+        *by_size(
+            entries,
+            "throughput-by-size",
+            "Throughput",
+            [MESSAGE_RATE, BANDWIDTH],
+            "Messages in one direction, timed from the first send to the last message received, every byte written "
+            "and read. Above the messages, below the payload bytes of the same launches.",
+        ),
+        *by_capacity(entries),
+    ]
+
+

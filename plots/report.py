@@ -1,0 +1,698 @@
+#!/usr/bin/python3
+"""Writes a report from result files or journals: DIR/index.html, one page that needs nothing else, and DIR/figures/.
+
+report.py FILES... -o DIR
+
+Exit status: 0 written; 2 a file could not be read or the directory not written, with one line on standard error.
+"""
+
+import argparse
+import os
+import re
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+import drawing
+import figures
+import units
+from figures import Entry
+from results import GRADES, BadResult, Capacity, Case, Estimate, ResultFile, read
+
+HERE = Path(__file__).resolve().parent
+
+KERNEL_TRANSPORTS = (
+    "pipe",
+    "fifo",
+    "posix_mq",
+    "sysv_mq",
+    "unix_stream",
+    "unix_dgram",
+    "unix_seqpacket",
+    "tcp",
+    "udp",
+)
+
+
+# --- words for cases ------------------------------------------------------------------------------------------------
+
+
+def case_text(case: Case) -> str:
+    """A case in one line, without what is as usual."""
+    words = [case.workload, case.transport, units.message_size(case.message_bytes), case.wait, case.placement]
+    if case.access != "copy":
+        words.insert(4, case.access)
+    words += filter(None, (figures.conditions_text(figures.conditions(case)),))
+    if case.limits != "host":
+        words.append(f"{case.limits} limits")
+    return " · ".join(words)
+
+
+def who(entry: Entry) -> str:
+    return f"{entry.case.transport} ({figures.variant_text(entry.case, entry.source)}, {entry.case.placement})"
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number:
+    """A figure in a table: its text, the text of its spread, and a remark."""
+
+    text: str
+    spread: str = ""
+    remark: str = ""
+
+
+NOTHING = Number(units.MISSING)
+
+
+def number(estimate: Estimate | None, show, show_range, remark: str = "") -> Number:
+    if estimate is None:
+        return NOTHING
+    if estimate.pooled:
+        return Number(show(estimate.value), "", f"pooled over {units.plural(estimate.launches, 'launch', 'launches')}")
+    if not estimate.has_interval:
+        return Number(show(estimate.value), "", remark)
+    return Number(show(estimate.value), show_range(estimate.low, estimate.high), remark)
+
+
+def time_number(estimate, remark: str = "") -> Number:
+    return number(estimate, units.time, units.time_range, remark)
+
+
+def rate_number(estimate) -> Number:
+    return number(estimate, units.rate, units.rate_range)
+
+
+def bandwidth_number(estimate, remark: str = "") -> Number:
+    return number(estimate, units.bandwidth, units.bandwidth_range, remark)
+
+
+# --- the ten-second summary -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tile:
+    label: str
+    value: str
+    spread: str
+    detail: str
+
+
+def best_of(entries: list[Entry], metric: figures.Metric) -> list[tuple[Estimate, Entry]]:
+    """Best first, invalid results and the null transport left out."""
+    found = []
+    for entry in entries:
+        if entry.case.workload == metric.workload and entry.grade != "invalid" and entry.case.transport != "null":
+            estimate = metric.of([entry.series])
+            if estimate:
+                found.append((estimate, entry))
+    return sorted(found, key=lambda item: item[0].value if metric.y == "time" else -item[0].value)
+
+
+def tile(label: str, ranked: list[tuple[Estimate, Entry]], metric: figures.Metric, name_size: bool = False) -> Tile:
+    estimate, entry = ranked[0]
+    show, show_range = {
+        "time": (units.time, units.time_range),
+        "rate": (units.rate, units.rate_range),
+        "bandwidth": (units.bandwidth, units.bandwidth_range),
+    }[metric.y]
+    if estimate.pooled:
+        spread = f"pooled over {units.plural(estimate.launches, 'launch', 'launches')}, no interval"
+    elif estimate.has_interval:
+        spread = f"95 % interval {show_range(estimate.low, estimate.high)}"
+    else:
+        spread = f"{units.plural(estimate.launches, 'launch', 'launches')}, too few for an interval"
+    size = f", {units.message_size(entry.case.message_bytes)} messages" if name_size else ""
+    words = [f"{who(entry)}{size}"]
+    if entry.grade == "noisy":
+        words.append("judged noisy")
+    near = [
+        who(other) + (f", {units.message_size(other.case.message_bytes)}" if name_size else "")
+        for value, other in ranked[1:]
+        if estimate.has_interval
+        and value.has_interval
+        and not (estimate.below(value) or value.below(estimate))
+    ]
+    if near:
+        shown = ", ".join(near[:2]) + (f" and {len(near) - 2} more" if len(near) > 2 else "")
+        words.append(f"not told apart from {shown}")
+    return Tile(label, show(estimate.value), spread, "; ".join(words))
+
+
+def tiles_of(entries: list[Entry]) -> list[Tile]:
+    rest = figures.usual_conditions(entries)
+    usual = [entry for entry in entries if figures.conditions(entry.case) == rest]
+    size = figures.small_size(usual)
+    small = [entry for entry in usual if entry.case.message_bytes == size]
+    tiles = []
+    for label, chosen, metric, name_size in (
+        ("Fastest round trip", small, figures.RTT_P50, False),
+        ("Fastest through the kernel", [e for e in small if e.case.transport in KERNEL_TRANSPORTS], figures.RTT_P50, False),
+        ("Most messages", small, figures.MESSAGE_RATE, False),
+        ("Most bytes, at the best size", usual, figures.BANDWIDTH, True),
+    ):
+        ranked = best_of(chosen, metric)
+        if ranked:
+            at = "" if name_size else f", {units.message_size(size)}"
+            what = ", RTT p50" if metric is figures.RTT_P50 else ""
+            tiles.append(tile(f"{label}{at}{what}", ranked, metric, name_size))
+    return tiles
+
+
+def sentences_of(entries: list[Entry]) -> list[str]:
+    """Contrasts between results whose 95 % intervals do not meet; none where the data supports none."""
+    rest = figures.usual_conditions(entries)
+    usual = [entry for entry in entries if figures.conditions(entry.case) == rest]
+    size = figures.small_size(usual)
+    ranked = best_of([entry for entry in usual if entry.case.message_bytes == size], figures.RTT_P50)
+    sentences = []
+
+    def told(fast: tuple[Estimate, Entry], slow: tuple[Estimate, Entry]) -> bool:
+        return fast[0].below(slow[0])
+
+    def value(item) -> str:
+        return f"{units.time(item[0].value)} [{units.time_range(item[0].low, item[0].high)}]"
+
+    kernel = [item for item in ranked if item[1].case.transport in KERNEL_TRANSPORTS]
+    for item in kernel:
+        first = item[1].case
+        elsewhere = [
+            other
+            for other in ranked
+            if figures.line_key(other[1]) == figures.line_key(item[1]) and other[1].case.placement != first.placement
+        ]
+        apart = [other for other in elsewhere if told(item, other)]
+        if apart:
+            slow = apart[-1]
+            sentences.append(
+                f"Placement: a round trip over {first.transport} ({first.wait}) takes {value(item)} on {first.placement} "
+                f"and {value(slow)} on {slow[1].case.placement}, {units.significant(slow[0].value / item[0].value, 2)} "
+                "times as long."
+            )
+            break
+    for name in dict.fromkeys(item[1].case.transport for item in ranked):
+        mine = [item for item in ranked if item[1].case.transport == name and item[1].case.access == "copy"]
+        pairs = [
+            (spin, asleep)
+            for spin in mine
+            for asleep in mine
+            if figures.family(spin[1].case) == "spinning"
+            and figures.family(asleep[1].case) == "asleep"
+            and spin[1].case.placement == asleep[1].case.placement
+            and told(spin, asleep)
+        ]
+        if pairs:
+            spin, asleep = pairs[0]
+            sentences.append(
+                f"Waiting: {name} on {spin[1].case.placement} answers in {value(spin)} when both sides wait by "
+                f"{spin[1].case.wait}, in {value(asleep)} when they wait by {asleep[1].case.wait}, "
+                f"{units.significant(asleep[0].value / spin[0].value, 2)} times as long."
+            )
+            break
+    return sentences
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HeadlineRow:
+    transport: str
+    variant: str
+    p50: Number
+    p99: Number
+    messages: Number
+    bandwidth: Number
+    cpu: Number
+    grade: str
+    grade_of: str
+
+
+def headline_tables(entries: list[Entry]) -> tuple[list[tuple[str, list[HeadlineRow]]], int | None, str]:
+    """(placement, rows), the small size, and the conditions if they are not the usual ones."""
+    rest = figures.usual_conditions(entries)
+    usual = [
+        entry
+        for entry in entries
+        if figures.conditions(entry.case) == rest and entry.case.workload in ("ping_pong", "stream")
+    ]
+    size = figures.small_size(usual)
+    tables: dict[str, dict[tuple, list[Entry]]] = {}
+    for entry in usual:
+        tables.setdefault(entry.case.placement, {}).setdefault(figures.line_key(entry), []).append(entry)
+    result = []
+    for placement in sorted(tables, key=figures.placement_order):
+        rows = [headline_row(group, size) for group in tables[placement].values()]
+        rows.sort(key=lambda row: row[0])
+        result.append((figures.placement_text(placement), [row for _, row in rows]))
+    return result, size, figures.conditions_text(rest) if rest else ""
+
+
+def headline_row(group: list[Entry], size: int) -> tuple[tuple, HeadlineRow]:
+    def at_small(workload):
+        return next((e for e in group if e.case.workload == workload and e.case.message_bytes == size), None)
+
+    ping, stream = at_small("ping_pong"), at_small("stream")
+    streams = [e for e in group if e.case.workload == "stream" and e.grade != "invalid"]
+    fullest = max(streams, key=lambda e: e.series.estimate("bytes_per_second").value, default=None)
+    used = {"RTT": ping, "messages/s": stream, "GB/s": fullest}
+    worst = max((e.grade for e in used.values() if e), key=GRADES.index, default="ok")
+    blamed = [name for name, e in used.items() if e and e.grade == worst]
+
+    def of(entry, make, estimate, *remark):
+        if entry is None:
+            return NOTHING
+        return Number("invalid") if entry.grade == "invalid" else make(estimate(entry.series), *remark)
+
+    p50 = ping.series.round_trip("p50_ns") if ping else None
+    rate = stream.series.estimate("messages_per_second") if stream else None
+    row = HeadlineRow(
+        transport=group[0].case.transport,
+        variant=figures.variant_text(group[0].case, group[0].source),
+        p50=of(ping, time_number, lambda s: s.round_trip("p50_ns")),
+        p99=of(ping, time_number, lambda s: s.round_trip("p99_ns")),
+        messages=of(stream, rate_number, lambda s: s.estimate("messages_per_second")),
+        bandwidth=of(
+            fullest,
+            bandwidth_number,
+            lambda s: s.estimate("bytes_per_second"),
+            f"at {units.message_size(fullest.case.message_bytes)}" if fullest else "",
+        ),
+        cpu=of(stream, time_number, lambda s: s.estimate("cpu_ns_per_message")),
+        grade=worst,
+        grade_of="" if worst == "ok" else ", ".join(blamed),
+    )
+    key = (p50 is None, p50.value if p50 else 0, -(rate.value if rate else 0), figures.line_key(group[0]))
+    return key, row
+
+
+@dataclass(frozen=True)
+class CaseRow:
+    case: Case
+    source: str
+    conditions: str
+    launches: int
+    p50: Number
+    p99: Number
+    per_message: Number
+    messages: Number
+    bandwidth: Number
+    cpu: Number
+    grade: str
+
+
+def case_rows(entries: list[Entry]) -> list[CaseRow]:
+    def order(entry):
+        case = entry.case
+        return (
+            case.workload,
+            figures.transport_order(case.transport),
+            figures.placement_order(case.placement),
+            case.wait,
+            case.access,
+            case.message_bytes,
+            len(case.capacity),
+            case.capacity,
+        )
+
+    return [
+        CaseRow(
+            case=entry.case,
+            source=entry.source,
+            conditions=", ".join(
+                filter(
+                    None,
+                    (
+                        figures.conditions_text(figures.conditions(entry.case)),
+                        "" if entry.case.limits == "host" else f"{entry.case.limits} limits",
+                    ),
+                )
+            ),
+            launches=len(entry.series.launches),
+            p50=time_number(entry.series.round_trip("p50_ns")),
+            p99=time_number(entry.series.round_trip("p99_ns")),
+            per_message=time_number(entry.series.estimate("ns_per_message")),
+            messages=rate_number(entry.series.estimate("messages_per_second")),
+            bandwidth=bandwidth_number(entry.series.estimate("bytes_per_second")),
+            cpu=time_number(entry.series.estimate("cpu_ns_per_message")),
+            grade=entry.grade,
+        )
+        for entry in sorted(entries, key=order)
+    ]
+
+
+@dataclass(frozen=True)
+class CapacityRow:
+    transport: str
+    variant: str
+    size: int
+    asked: str
+    limit: str
+    limit_source: str
+    fits: str
+    resume_after: str
+    note: str
+
+
+def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
+    """What was asked and what it came to; cases that agree in both are one row."""
+    rows: dict[CapacityRow, tuple] = {}
+    for entry in entries:
+        case, capacity = entry.case, entry.series.capacity
+        variant = ", ".join(filter(None, ("" if case.limits == "host" else f"{case.limits} limits", entry.source)))
+        row = CapacityRow(
+            transport=case.transport,
+            variant=variant,
+            size=case.message_bytes,
+            asked="0 (rendezvous)" if capacity.asked == "0" else capacity.asked,
+            limit=f"{capacity.limit.value:,} {capacity.limit.unit}" if capacity.limit else units.MISSING,
+            limit_source=capacity.limit.source if capacity.limit else "",
+            fits=fits_text(capacity),
+            resume_after=units.count(capacity.resume_after),
+            note=capacity.note,
+        )
+        asked = int(capacity.asked) if capacity.asked.isdigit() else -1
+        rows.setdefault(row, (figures.transport_order(case.transport), case.message_bytes, asked, variant))
+    return [row for row, _ in sorted(rows.items(), key=lambda item: item[1])]
+
+
+def fits_text(capacity: Capacity) -> str:
+    if capacity.fits is None:
+        return units.MISSING
+    low, high = capacity.fits.minimum, capacity.fits.maximum
+    text = f"{low:,}" if low == high else f"{low:,}–{high:,}"
+    return f"≥ {text}" if capacity.fits.lower_bound else text
+
+
+def judged(entries: list[Entry]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """(grade, case, reasons) of all that are not ok, the invalid first."""
+    doubtful = [entry for entry in entries if entry.grade != "ok"]
+    doubtful.sort(key=lambda entry: (-GRADES.index(entry.grade), case_text(entry.case)))
+    return [
+        (entry.grade, " · ".join(filter(None, (case_text(entry.case), entry.source))), entry.series.verdict.reasons)
+        for entry in doubtful
+    ]
+
+
+def failed(files: list[ResultFile]) -> list[tuple[str, str, str]]:
+    """(case, rounds, reason)."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for letter, file in zip(figures.source_letters(files), files):
+        for failure in file.failures:
+            key = (" · ".join(filter(None, (case_text(failure.case), letter))), failure.reason)
+            rows.setdefault(key, []).append(units.MISSING if failure.round is None else str(failure.round))
+    return [(case, ", ".join(rounds), reason) for (case, reason), rounds in rows.items()]
+
+
+@dataclass(frozen=True)
+class SkipGroup:
+    reason: str
+    alike: int  # further reasons that differ in their numbers only
+    cases: list[str]
+
+
+def skip_groups(files: list[ResultFile]) -> list[SkipGroup]:
+    """Skipped cases by reason, reasons that differ only in numbers together, the largest group first."""
+    groups: dict[str, dict[str, list[str]]] = {}
+    for letter, file in zip(figures.source_letters(files), files):
+        for skip in file.skipped:
+            pattern = re.sub(r"\d+", "#", skip.reason)
+            text = " · ".join(filter(None, (case_text(skip.case), letter)))
+            groups.setdefault(pattern, {}).setdefault(skip.reason, []).append(text)
+    result = [
+        SkipGroup(next(iter(reasons)), len(reasons) - 1, [case for cases in reasons.values() for case in cases])
+        for reasons in groups.values()
+    ]
+    return sorted(result, key=lambda group: -len(group.cases))
+
+
+# --- the run and the machine ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, in words."""
+
+    letter: str
+    file: ResultFile
+    counts: str
+    warnings: list[str]
+    run: list[tuple[str, str]]
+    machine: list[tuple[str, str]]
+    floors: list[tuple[str, str, str, str]]
+
+
+def source_of(letter: str, file: ResultFile) -> Source:
+    return Source(letter, file, counts_text(file), warnings_of(file), run_facts(file), machine_facts(file), floors_of(file))
+
+
+def launches_text(file: ResultFile) -> str:
+    per_case = sorted({len(series.launches) for series in file.series})
+    if not per_case:
+        return "no launch"
+    if len(per_case) == 1:
+        return f"{units.plural(per_case[0], 'launch', 'launches')} of each"
+    return f"{per_case[0]} to {per_case[-1]} launches of each"
+
+
+def counts_text(file: ResultFile) -> str:
+    grades = [series.verdict.grade for series in file.series]
+    words = [units.plural(len(file.series), "case"), launches_text(file)]
+    words += [f"{grades.count(grade)} {grade}" for grade in ("noisy", "invalid") if grade in grades]
+    if file.failures:
+        words.append(f"{units.plural(len({failure.case_id for failure in file.failures}), 'case')} failed")
+    if file.skipped:
+        words.append(f"{len(file.skipped):,} skipped")
+    return ", ".join(words)
+
+
+def warnings_of(file: ResultFile) -> list[str]:
+    run, warnings = file.run, []
+    if file.is_journal:
+        text = "This is the journal of a run that has not finished; a case is judged by the worst of its launches."
+        warnings.append(text + (" Its last line was torn and is left out." if file.dropped_torn_line else ""))
+    elif run.get("interrupted"):
+        warnings.append("The run was interrupted; what it had measured by then is shown.")
+    elif run.get("complete") is False:
+        warnings.append("The run is not complete: some launches are missing.")
+    if file.context.get("library_build_type") == "debug":
+        warnings.append("Measured with a debug build: these figures say nothing about the mechanisms.")
+    if not file.series:
+        warnings.append("Nothing was measured: every case was skipped or failed.")
+    elif all(len(series.launches) < 6 for series in file.series):
+        warnings.append("Under six launches of each case: no 95 % interval can be given.")
+    return warnings
+
+
+def text_of(value) -> str:
+    if value in (None, "", []):
+        return "not in the file"
+    return str(value)
+
+
+def run_facts(file: ResultFile) -> list[tuple[str, str]]:
+    run = file.run
+    command_line = run.get("command_line")
+    wall, timed = run.get("wall_s"), run.get("timed_s")
+    minimum = run.get("min_time_ns")
+    return [
+        ("file", Path(file.path).name),
+        ("suite", text_of(run.get("suite"))),
+        ("command line", " ".join(map(str, command_line)) if command_line else text_of(None)),
+        ("seed", text_of(run.get("seed"))),
+        ("launches asked", text_of(run.get("launches"))),
+        ("timed part asked", units.time(minimum) if minimum else text_of(None)),
+        ("started", text_of(run.get("started"))),
+        ("finished", text_of(run.get("finished"))),
+        ("took", units.duration(wall) if wall else text_of(None)),
+        ("of this timed", units.duration(timed) if timed else text_of(None)),
+        ("ipcmark", " ".join(filter(None, (file.version, text_of(file.context.get("library_build_type")), "build")))),
+        *(
+            (key, str(value))
+            for key, value in sorted(file.context.items())
+            if key not in GOOGLE_BENCHMARK_KEYS and not isinstance(value, (dict, list))
+        ),
+    ]
+
+
+GOOGLE_BENCHMARK_KEYS = (
+    "date",
+    "host_name",
+    "executable",
+    "num_cpus",
+    "mhz_per_cpu",
+    "cpu_scaling_enabled",
+    "caches",
+    "load_avg",
+    "library_version",
+    "library_build_type",
+)
+
+
+def machine_facts(file: ResultFile) -> list[tuple[str, str]]:
+    machine = file.machine
+    parts = [
+        units.plural(machine[key], noun)
+        for key, noun in (("packages", "package"), ("numa_nodes", "NUMA node"), ("cores", "core"))
+        if machine.get(key)
+    ]
+    if machine.get("pus"):
+        parts.append(units.plural(len(machine["pus"]), "processing unit"))
+    clock = machine.get("clock") or {}
+    order = "never behind between processors" if clock.get("ordered") else "seen to run backwards between processors"
+    clock_words = [str(clock.get("source") or "")] if clock.get("source") else []
+    if clock.get("step_ns"):
+        clock_words.append(f"step {units.time(clock['step_ns'])}")
+    if clock.get("read_ns"):
+        clock_words.append(f"one reading {units.time(clock['read_ns'])}")
+    if clock.get("order_checks"):
+        clock_words.append(f"{order} ({clock['order_checks']:,} checks)")
+    floors = machine.get("floors") or {}
+    system_call = floors.get("system_call_ns")
+    return [
+        ("host", file.host),
+        ("processor", text_of(machine.get("cpu_model"))),
+        ("nominal clock", f"{machine['cpu_mhz']:,.0f} MHz" if machine.get("cpu_mhz") else text_of(None)),
+        ("topology", ", ".join(parts) or text_of(None)),
+        ("caches", caches_text(machine.get("caches") or [])),
+        ("memory", units.memory(machine["memory_bytes"]) if machine.get("memory_bytes") else text_of(None)),
+        ("virtual machine", machine.get("hypervisor") or "no hypervisor seen"),
+        ("system", text_of(machine.get("operating_system"))),
+        ("kernel", " ".join(filter(None, (text_of(machine.get("kernel")), machine.get("architecture"))))),
+        ("clock", ", ".join(clock_words) or text_of(None)),
+        ("one system call", units.time(system_call) if system_call else text_of(None)),
+        ("fingerprint", text_of(machine.get("fingerprint"))),
+    ]
+
+
+def caches_text(caches: list[dict]) -> str:
+    words = []
+    for cache in caches:
+        letter = {"Data": "d", "Instruction": "i"}.get(cache.get("type"), "")
+        sharing = cache.get("sharing_pus") or 0
+        shared = f" shared by {sharing}" if sharing > 1 else ""
+        words.append(f"L{cache.get('level')}{letter} {units.memory(cache.get('size_bytes') or 0)}{shared}")
+    return ", ".join(words) or text_of(None)
+
+
+def floors_of(file: ResultFile) -> list[tuple[str, str, str, str]]:
+    """(size, write, read, memcpy) of one payload."""
+    touch = (file.machine.get("floors") or {}).get("touch") or []
+    return [
+        (
+            units.message_size(floor["message_bytes"]),
+            units.time(floor.get("write_ns")),
+            units.time(floor.get("read_ns")),
+            units.time(floor.get("memcpy_ns")),
+        )
+        for floor in touch
+    ]
+
+
+def footer_of(files: list[ResultFile]) -> list[str]:
+    """The line below every figure that is used on its own."""
+    lines = []
+    for letter, file in zip(figures.source_letters(files), files):
+        words = [
+            file.host,
+            file.machine.get("cpu_model"),
+            file.machine.get("kernel"),
+            file.date,
+            f"suite {file.run.get('suite')}" if file.run.get("suite") else None,
+            launches_text(file),
+        ]
+        lines.append((f"{letter}: " if letter else "") + " · ".join(str(word) for word in words if word))
+    return lines
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Drawn:
+    figure: figures.Figure
+    wide: Markup
+    narrow: Markup
+
+
+def _draw(job) -> Drawn:
+    number, figure, directory, footer = job
+    drawing.save(figure, directory, footer)
+    return Drawn(
+        figure,
+        Markup(drawing.inline_svg(figure, drawing.WIDE, f"f{number}w")),
+        Markup(drawing.inline_svg(figure, drawing.NARROW, f"f{number}n")),
+    )
+
+
+def page(files: list[ResultFile], drawn: list[Drawn]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["message_size"] = units.message_size
+    entries = figures.entries_of(files)
+    letters = figures.source_letters(files)
+    headline, size, conditions = headline_tables(entries)
+    capacities = capacity_rows(entries)
+    per_file = [[entry for entry in entries if entry.source == letter] for letter in letters]
+    fingerprints = {file.machine.get("fingerprint") for file in files}
+    return environment.get_template("report.html.j2").render(
+        sources=[source_of(letter, file) for letter, file in zip(letters, files)],
+        summaries=[(letter, tiles_of(mine), sentences_of(mine)) for letter, mine in zip(letters, per_file)],
+        one_machine=len(fingerprints) == 1,
+        headline=headline,
+        small_size=size,
+        headline_conditions=conditions,
+        drawn=drawn,
+        capacities_small=[row for row in capacities if row.size == size],
+        capacities_other=[row for row in capacities if row.size != size],
+        judged=judged(entries),
+        measured=len(entries),
+        failed=failed(files),
+        skips=skip_groups(files),
+        skipped=sum(len(file.skipped) for file in files),
+        cases=case_rows(entries),
+        themes=drawing.THEMES,
+        missing=units.MISSING,
+    )
+
+
+def write(files: list[ResultFile], directory: Path) -> Path:
+    """Draws every figure into directory/figures and writes directory/index.html, whose path it returns."""
+    pictures = directory / "figures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    jobs = [(i, figure, pictures, footer_of(files)) for i, figure in enumerate(figures.figures_of(files), start=1)]
+    drawn = []
+    if jobs:
+        with ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:
+            drawn = list(pool.map(_draw, jobs))
+    index = directory / "index.html"
+    index.write_text(page(files, drawn), encoding="utf-8")
+    return index
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="result file or journal")
+    parser.add_argument("-o", dest="directory", required=True, metavar="DIR", help="where the report goes")
+    options = parser.parse_args()
+    try:
+        index = write([read(file) for file in options.files], Path(options.directory))
+    except BadResult as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"report: -o {options.directory}: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 2
+    print(index)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,527 @@
+#!/usr/bin/python3
+"""Invents result files for the tests of the plots. Nothing in them was measured, and they say so.
+
+sample.py SHAPE -o FILE [--seed N] [--journal]
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy
+
+TRANSPORTS = {  # round trip asleep in ns, one-way cost of a message in ns, of a byte in ns
+    "null": (60, 9, 0.07),
+    "pipe": (9_800, 640, 0.16),
+    "fifo": (10_100, 655, 0.16),
+    "posix_mq": (11_900, 980, 0.30),
+    "sysv_mq": (11_200, 870, 0.33),
+    "posix_shm": (8_700, 14, 0.09),
+    "sysv_shm": (8_800, 14.4, 0.09),
+    "unix_stream": (11_600, 900, 0.17),
+    "unix_dgram": (12_300, 1_060, 0.20),
+    "unix_seqpacket": (12_100, 1_040, 0.20),
+    "tcp": (24_500, 1_500, 0.21),
+}
+SHARED_MEMORY = ("posix_shm", "sysv_shm")
+MESSAGE_QUEUES = ("posix_mq", "sysv_mq")
+LARGEST_QUEUED = 8192
+ROUND_TRIP_SPINNING = {"posix_shm": 420, "sysv_shm": 424}
+PLACEMENT_FACTOR = {"same_pu": 0.42, "same_l3": 1.0, "unpinned": 1.3}
+STARTED = "2024-03-09T14:26:53+01:00"
+SHAPES = ("quick", "one_case", "one_launch", "all_skipped", "failures", "verdicts", "long_skips", "odd", "raised")
+
+
+def case(workload, transport, size=64, *, wait="block", access="copy", placement="same_l3", capacity="default", **other):
+    send_wait, _, receive_wait = wait.partition("+")
+    send_access, _, receive_access = access.partition("+")
+    return {
+        "workload": workload,
+        "transport": transport,
+        "message_bytes": size,
+        "capacity": str(capacity),
+        "send_wait": send_wait,
+        "receive_wait": receive_wait or send_wait,
+        "send_access": send_access,
+        "receive_access": receive_access or send_access,
+        "placement": placement,
+        "senders": 1,
+        "receivers": 1,
+        "touch": "full",
+        "limits": "host",
+        "sched": "other",
+    } | other
+
+
+def case_id(c):
+    def both(send, receive):
+        return send if send == receive else f"{send}+{receive}"
+
+    words = {
+        "workload": c["workload"],
+        "transport": c["transport"],
+        "size": c["message_bytes"],
+        "capacity": c["capacity"],
+        "wait": both(c["send_wait"], c["receive_wait"]),
+        "access": both(c["send_access"], c["receive_access"]),
+        "placement": c["placement"],
+        "senders": c["senders"],
+        "receivers": c["receivers"],
+        "touch": c["touch"],
+        "limits": c["limits"],
+        "sched": c["sched"],
+    }
+    return "/".join(f"{key}:{value}" for key, value in words.items())
+
+
+def encode_histogram(samples):
+    """Apart from results.py on purpose: the tests compare the two."""
+    values = numpy.asarray(samples, dtype=numpy.uint64)
+    if not len(values):
+        return "h1;0;0;0;0;"
+    shift = numpy.maximum(numpy.floor(numpy.log2(numpy.maximum(values, 1))).astype(int) - 7, 0)
+    index = numpy.where(values < 256, values, (shift << 7) + (values >> shift.astype(numpy.uint64)).astype(int))
+    buckets, counts = numpy.unique(index.astype(int), return_counts=True)
+    words = [
+        f"{distance}x{times}" if times > 1 else f"{distance}"
+        for distance, times in zip(numpy.diff(buckets, prepend=0), counts)
+    ]
+    return f"h1;{len(values)};{values.min()};{values.max()};{int(values.sum())};{' '.join(words)}"
+
+
+def spins(c):
+    return c["send_wait"] in ("spin", "yield", "adaptive")
+
+
+def expected_ns(c):
+    """What the model says of a case: ns per message, or the median RTT of a ping-pong."""
+    asleep, message_ns, byte_ns = TRANSPORTS.get(c["transport"], (20_000, 2_000, 0.4))
+    factor = PLACEMENT_FACTOR.get(c["placement"], 1.5)
+    if c["workload"] == "ping_pong":
+        base = asleep * factor
+        if spins(c):
+            base = ROUND_TRIP_SPINNING.get(c["transport"], asleep * 0.55)
+        return base + 2 * byte_ns * c["message_bytes"]
+    held = fits(c)["max"] if fits(c) else 64
+    waiting = 0 if spins(c) or c["transport"] == "null" else asleep * factor / (2 * max(held, 1))
+    copies = 0.55 if c["send_access"] == "loan" else 1.0
+    return message_ns * (2 if spins(c) else 1) + waiting + copies * byte_ns * c["message_bytes"]
+
+
+def fits(c):
+    size, asked = c["message_bytes"], c["capacity"]
+    if c["transport"] in ("pipe", "fifo"):
+        pages = 16 if asked == "default" else max(1, -(-int(asked) * size // 4096))
+        count = max(1, pages * 4096 // size)
+        return {"min": count, "max": count, "lower_bound": False}
+    if c["transport"] in SHARED_MEMORY:
+        count = 1024 if asked == "default" else int(asked)
+        return {"min": count, "max": count, "lower_bound": False}
+    if c["transport"] in MESSAGE_QUEUES:
+        count = 10 if c["transport"] == "posix_mq" else max(1, 16384 // size)
+        return {"min": count, "max": count, "lower_bound": False}
+    if c["transport"] == "tcp":
+        return {"min": 60_412, "max": 65_536, "lower_bound": True}
+    if c["transport"].startswith("unix"):
+        count = max(1, 212_992 // (size + 702))
+        return {"min": count, "max": count, "lower_bound": False}
+    return None
+
+
+def limit(c):
+    if c["transport"] in ("pipe", "fifo"):
+        return {"value": 65536, "unit": "bytes", "source": "F_GETPIPE_SZ"}
+    if c["transport"] in SHARED_MEMORY:
+        return {"value": fits(c)["max"], "unit": "messages", "source": "ring slots"}
+    if c["transport"] == "posix_mq":
+        return {"value": 10, "unit": "messages", "source": "mq_getattr"}
+    if c["transport"] == "sysv_mq":
+        return {"value": 16384, "unit": "bytes", "source": "msg_qbytes"}
+    if c["transport"].startswith("unix"):
+        return {"value": 212_992, "unit": "charge", "source": "SO_SNDBUF"}
+    return None
+
+
+def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
+    typical = expected_ns(c) * rng.lognormal(0, 0.025 if grade == "ok" else 0.3)
+    ping_pong = c["workload"] == "ping_pong"
+    distribution = None
+    if ping_pong:
+        times = typical * rng.lognormal(0, 0.06, samples)
+        late = rng.random(samples) < 0.015
+        times[late] *= rng.uniform(2, 9, late.sum())
+        values = numpy.maximum(times, 1).astype(int)
+        ordered = numpy.sort(values)
+
+        def percentile(fraction):
+            rank = max(1, int(numpy.ceil(fraction * samples - 1e-6)))
+            return float(ordered[rank - 1]) if samples - rank >= 100 else None
+
+        distribution = {
+            "of": "round_trip_ns",
+            "messages_per_sample": 1,
+            "count": samples,
+            "min_ns": int(values.min()),
+            "max_ns": int(values.max()),
+            "mean_ns": float(values.mean()),
+            "p50_ns": percentile(0.5),
+            "p90_ns": percentile(0.9),
+            "p99_ns": percentile(0.99),
+            "p999_ns": percentile(0.999),
+            "histogram": encode_histogram(values),
+        }
+        messages, span_ns = samples, int(values.sum())
+    else:
+        messages = max(1000, int(1e8 / typical))
+        span_ns = int(messages * typical)
+    span_ns = max(span_ns, 1)
+    payload = messages * c["message_bytes"] * (2 if ping_pong else 1)
+    busy = 1.9 if spins(c) else 0.8
+    return {
+        "name": case_id(c),
+        "run_name": case_id(c),
+        "run_type": "iteration",
+        "threads": 1,
+        "iterations": messages,
+        "real_time": span_ns / messages,
+        "cpu_time": span_ns / messages * busy,
+        "time_unit": "ns",
+        "items_per_second": messages * 1e9 / span_ns,
+        "bytes_per_second": payload * 1e9 / span_ns,
+        "ipcmark": {
+            "round": round_,
+            "order": order,
+            "started": STARTED,
+            "case": c,
+            "capacity": {
+                "asked": c["capacity"],
+                "limit": limit(c),
+                "fits": fits(c),
+                "resume_after": 64 if c["transport"] in ("pipe", "fifo") else None,
+                "note": "" if fits(c) else "not probed: it never fills",
+            },
+            "isolation": "pid+ipc+mount namespaces",
+            "messages": messages,
+            "warm_up_messages": 100,
+            "span_ns": span_ns,
+            "bytes": payload,
+            "cache_line_round_trip_ns": 130.0,
+            "roles": [
+                {
+                    "role": name,
+                    "asked_pus": [pu],
+                    "granted_pus": [pu],
+                    "last_os_processor": pu,
+                    "numa_node": 0,
+                    "scheduler": "other",
+                    "memory_locked": True,
+                    "messages": messages,
+                    "cost": {
+                        "cpu_ns": int(span_ns * busy / 2),
+                        "voluntary_switches": 0 if spins(c) else messages,
+                        "involuntary_switches": 1,
+                        "minor_faults": 0,
+                        "major_faults": 0,
+                        "run_delay_ns": 1200,
+                    },
+                }
+                for pu, name in enumerate(("sender 0", "receiver 1"))
+            ],
+            "integrity": {
+                "lost": 0,
+                "duplicated": 0,
+                "reordered": 0,
+                "corrupted": 0,
+                "checked": messages,
+                "every_byte": False,
+                "detection_limit": 0,
+            },
+            "verdict": {"grade": grade, "reasons": list(reasons)},
+            "distribution": distribution,
+        },
+    }
+
+
+def quick_cases():
+    cases, skipped = [], []
+    for workload in ("ping_pong", "stream"):
+        for transport in TRANSPORTS:
+            if transport == "null" and workload == "ping_pong":
+                continue
+            asleep = "futex" if transport in SHARED_MEMORY else "block"
+            for size in (64, 1024, 16384, 262144):
+                c = case(workload, transport, size, wait=asleep)
+                if transport in MESSAGE_QUEUES and size > LARGEST_QUEUED:
+                    reason = f"{transport}: {size} B is over this machine's limit of {LARGEST_QUEUED} B; --limits raised"
+                    skipped.append((c, reason))
+                else:
+                    cases.append(c)
+            if transport == "null":
+                continue
+            cases.append(case(workload, transport, 64, wait="spin"))
+            cases.append(case(workload, transport, 64, wait=asleep, placement="same_pu"))
+            skipped.append((case(workload, transport, 64, wait=asleep, placement="cross_numa"), "cross_numa: one NUMA node"))
+        for transport in SHARED_MEMORY:
+            for size in (64, 1024, 16384, 262144):
+                cases.append(case(workload, transport, size, wait="spin", access="loan"))
+            cases.append(case(workload, transport, 64, wait="adaptive"))
+        for capacity in (1, 4, 16, 64, 256, 4096):
+            cases.append(case(workload, "pipe", 64, capacity=capacity))
+            cases.append(case(workload, "posix_shm", 64, wait="spin", capacity=capacity))
+            cases.append(case(workload, "posix_shm", 64, wait="futex", capacity=capacity))
+    return cases, skipped
+
+
+def shape_cases(shape):
+    if shape == "one_case":
+        return [case("ping_pong", "pipe")], []
+    if shape == "all_skipped":
+        return [], [(case("ping_pong", name), f"{name}: not on this machine") for name in TRANSPORTS]
+    if shape == "odd":
+        names = ("<script>alert(1)</script>", "quantum & \"tunnel\"", "pipe")
+        return [case(w, name, size) for name in names for w in ("ping_pong", "stream") for size in (48, 5000, 3 << 20)], []
+    if shape == "raised":
+        sizes = (1, 64, 4096, 65536)
+        return [
+            case(w, name, size, limits=limits, senders=senders)
+            for w in ("ping_pong", "stream")
+            for name in ("posix_mq", "pipe")
+            for size in sizes
+            for limits, senders in (("host", 1), ("raised", 1), ("host", 4))
+            if not (w == "ping_pong" and senders == 4)
+        ], []
+    cases, skipped = quick_cases()
+    if shape == "long_skips":
+        skipped = [
+            (case("stream", "posix_mq", 64 * i), f"posix_mq: {64 * i} B is over this machine's msgsize_max 8192")
+            for i in range(129, 429)
+        ] + skipped
+        cases = cases[:4]
+    if shape in ("failures", "verdicts", "one_launch"):
+        cases = cases[::3]
+    return cases, skipped
+
+
+def machine(shape):
+    name = "<b>lab & \"co\"</b>" if shape == "odd" else "synthetic-host"
+    return {
+        "fingerprint": "5e1f0c2d9a7b4e63",
+        "host_name": name,
+        "operating_system": "Synthetic Linux 12 (invented for tests)",
+        "kernel": "6.1.0-test-amd64",
+        "architecture": "x86_64",
+        "cpu_model": "Invented CPU 2-Core",
+        "hypervisor": "KVM",
+        "cpu_mhz": 2700.0,
+        "memory_bytes": 5_597_298_688,
+        "packages": 1,
+        "numa_nodes": 1,
+        "cores": 2,
+        "pus": [
+            {"logical_index": i, "os_index": i, "core": i, "l2": i, "l3": 0, "package": 0, "numa_node": 0, "kind": ""}
+            for i in range(2)
+        ],
+        "caches": [
+            {"type": "Data", "level": 1, "size_bytes": 49152, "sharing_pus": 1},
+            {"type": "Instruction", "level": 1, "size_bytes": 65536, "sharing_pus": 1},
+            {"type": "Unified", "level": 2, "size_bytes": 2 << 20, "sharing_pus": 1},
+            {"type": "Unified", "level": 3, "size_bytes": 480 << 20, "sharing_pus": 2},
+        ],
+        "mitigations": [
+            {"name": "meltdown", "value": "Not affected"},
+            {"name": "spectre_v2", "value": "Mitigation: Enhanced / Automatic IBRS; IBPB: conditional; RSB filling"},
+        ],
+        "settings": [{"name": "governor", "value": "none"}, {"name": "transparent_hugepage", "value": "madvise"}],
+        "limits": [
+            {"name": "fs.mqueue.msgsize_max", "value": "8192"},
+            {"name": "fs.pipe-max-size", "value": "1048576"},
+            {"name": "RLIMIT_MEMLOCK", "value": "8 MiB"},
+        ],
+        "clock": {
+            "source": "CLOCK_MONOTONIC (tsc)",
+            "step_ns": 1.0,
+            "read_ns": 23.4,
+            "ordered": True,
+            "order_checks": 200_000,
+        },
+        "floors": {
+            "clock_read_ns": 23.4,
+            "system_call_ns": 71.9,
+            "touch": [
+                {"message_bytes": 64, "write_ns": 4.4, "read_ns": 4.4, "memcpy_ns": 2.1},
+                {"message_bytes": 1 << 20, "write_ns": 27_000, "read_ns": 34_000, "memcpy_ns": 30_500},
+            ],
+        },
+    }
+
+
+def statistic(values):
+    """By scipy and numpy, apart from results.py."""
+    from scipy.stats import binom
+
+    ordered = numpy.sort(values)
+    rank = max((k for k in range(1, len(ordered) + 1) if 1 - 2 * binom.cdf(k - 1, len(ordered), 0.5) >= 0.95), default=0)
+    return {
+        "median": float(numpy.median(ordered)),
+        "low": float(ordered[rank - 1]) if rank else None,
+        "high": float(ordered[-rank]) if rank else None,
+        "min": float(ordered[0]),
+        "max": float(ordered[-1]),
+        "launches": len(ordered),
+    }
+
+
+STATISTICS = {
+    "ns_per_message": "real_time",
+    "messages_per_second": "items_per_second",
+    "bytes_per_second": "bytes_per_second",
+    "cpu_ns_per_message": "cpu_time",
+}
+
+
+def document(shape="quick", seed=1):
+    """The whole result file of one shape as a dict."""
+    rng = numpy.random.default_rng(seed)
+    cases, skipped = shape_cases(shape)
+    rounds = {"one_launch": 1, "one_case": 6}.get(shape, 6)
+    samples = 400 if shape == "odd" else 12_000
+    grades = {}
+    if shape == "verdicts":
+        for i, c in enumerate(cases):
+            if i % 4 == 1:
+                spread = "launch-to-launch quartile spread 23.4 % of the median (over 10 %)"
+                grades[case_id(c)] = ("noisy", [spread])
+            if i % 7 == 3:
+                grades[case_id(c)] = ("invalid", ["6 of 6 launches are invalid: clock went backwards <12 times>"])
+    failures = []
+    if shape == "failures":
+        failures = [
+            {
+                "id": case_id(c),
+                "case": c,
+                "round": 2,
+                "reason": "receiver 1: killed by signal 9 after 1204 messages",
+            }
+            for c in cases[::5]
+        ]
+    failed = {failure["id"] for failure in failures}
+    cases = [c for c in cases if case_id(c) not in failed]
+    launches = []
+    for round_ in range(1, rounds + 1):
+        for index in rng.permutation(len(cases)):
+            c = cases[index]
+            launches.append(launch(c, round_, len(launches) + 1, rng, samples, *grades.get(case_id(c), ())))
+    families = {}
+    for record in launches:
+        families.setdefault(record["name"], []).append(record)
+    for family_index, group in enumerate(families.values()):
+        for repetition, record in enumerate(group):
+            record |= {
+                "family_index": family_index,
+                "per_family_instance_index": 0,
+                "repetitions": len(group),
+                "repetition_index": repetition,
+            }
+    summaries = []
+    for name, group in families.items():
+        grade, reasons = grades.get(name, ("ok", ["launch-to-launch quartile spread 3.1 % of the median (within 10 %)"]))
+        summary = {key: statistic([record[field] for record in group]) for key, field in STATISTICS.items()}
+        for key in ("p50_ns", "p99_ns"):
+            values = [(record["ipcmark"]["distribution"] or {}).get(key) for record in group]
+            if None not in values:
+                summary[key] = statistic(values)
+        own = group[0]["ipcmark"]
+        summaries.append(
+            {
+                "id": name,
+                "case": own["case"],
+                "capacity": own["capacity"],
+                "launches": len(group),
+                "verdict": {"grade": grade, "reasons": reasons},
+                "summary": summary,
+            }
+        )
+    host = machine(shape)
+    return {
+        "context": {
+            "date": STARTED,
+            "host_name": host["host_name"],
+            "executable": "sample.py",
+            "num_cpus": 2,
+            "mhz_per_cpu": 2700,
+            "cpu_scaling_enabled": False,
+            "caches": [],
+            "load_avg": [0.1, 0.2, 0.3],
+            "library_version": "1.7.1",
+            "library_build_type": "release",
+            "note": "synthetic test data, nothing here was measured",
+        },
+        "benchmarks": launches,
+        "ipcmark": {
+            "schema_version": 1,
+            "version": "0.1.0",
+            "run": {
+                "suite": f"synthetic-{shape}",
+                "seed": seed,
+                "launches": rounds,
+                "min_time_ns": 100_000_000,
+                "command_line": ["ipcmark", "run", "--suite", "quick", "-o", "results.json"],
+                "started": STARTED,
+                "finished": "2024-03-09T14:29:14+01:00",
+                "complete": True,
+                "interrupted": False,
+                "wall_s": 141.2,
+                "timed_s": 71.0,
+            },
+            "machine": host,
+            "cases": summaries,
+            "failures": failures,
+            "skipped": [{"id": case_id(c), "case": c, "reason": reason} for c, reason in skipped],
+        },
+    }
+
+
+def journal(whole):
+    """The journal that a run ending in this document would have written."""
+    own = whole["ipcmark"]
+    asked = ("suite", "seed", "launches", "min_time_ns", "command_line", "started")
+    lines = [
+        {
+            "type": "header",
+            "schema_version": own["schema_version"],
+            "version": own["version"],
+            "run": {key: own["run"][key] for key in asked},
+            "machine": own["machine"],
+            "context": whole["context"],
+        }
+    ]
+    family_fields = ("family_index", "per_family_instance_index", "repetitions", "repetition_index")
+    lines += [
+        {"type": "launch"} | {key: value for key, value in record.items() if key not in family_fields}
+        for record in whole["benchmarks"]
+    ]
+    lines += [{"type": "failure"} | record for record in own["failures"]]
+    lines += [{"type": "skip"} | record for record in own["skipped"]]
+    return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+
+
+def write(path, shape="quick", seed=1, *, as_journal=False):
+    whole = document(shape, seed)
+    Path(path).write_text(journal(whole) if as_journal else json.dumps(whole, indent=1), encoding="utf-8")
+    return whole
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shape", choices=SHAPES)
+    parser.add_argument("-o", dest="path", required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--journal", action="store_true")
+    options = parser.parse_args()
+    write(options.path, options.shape, options.seed, as_journal=options.journal)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
