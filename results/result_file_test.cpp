@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -131,9 +132,10 @@ TEST(ResultFile, LeavesTheOldFileAndNothingElseWhenItCannotBeWritten) {
 
 TEST(ResultFile, ReplacesOnlyRegularFiles) {
   const TemporaryDirectory directory;
-  const std::string path = directory / "taken";
-  std::filesystem::create_directory(path);
+  const std::string path = directory / "taken";  // as /dev/null would be
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   EXPECT_THROW(write_results(path, sample::results(1)), std::system_error);
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
   EXPECT_EQ(directory.entries(), 1U);
 }
 
