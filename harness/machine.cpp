@@ -235,7 +235,9 @@ std::optional<std::string> cgroup_cpu_quota(const Files& files) {
     }
   }
   if (!hierarchy_seen) return std::nullopt;
-  return tightest && std::isfinite(*tightest) ? fmt::format("{:.3g} CPUs", *tightest) : "none";
+  return tightest && std::isfinite(*tightest)
+             ? fmt::format("{:.3g} CPU{}", *tightest, *tightest == 1 ? "" : "s")
+             : "none";
 }
 
 std::optional<std::string> turbo(const Files& files) {

@@ -204,8 +204,8 @@ TEST(CgroupQuota, InAContainerIsReadBelowTheMountsOwnRoot) {
   EXPECT_EQ(
       quota({"30 23 0:26 /docker/ab /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
              "0::/docker/ab/inner",
-             {{"sys/fs/cgroup/inner/cpu.max", "max 100000"}, {"sys/fs/cgroup/cpu.max", "300000 100000"}}}),
-      "3 CPUs");
+             {{"sys/fs/cgroup/inner/cpu.max", "100000 100000"}, {"sys/fs/cgroup/cpu.max", "300000 100000"}}}),
+      "1 CPU");
   EXPECT_EQ(quota({kVersion2, "0::/../outside", {{"sys/fs/cgroup/cpu.max", "300000 100000"}}}), "3 CPUs");
 }
 
