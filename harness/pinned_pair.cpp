@@ -46,10 +46,19 @@ int pin_this_process(int os_pu) {
 class Child {
  public:
   Child(int os_pu, const std::function<bool()>& body, Outcome& outcome) {
+    std::array<int, 2> ends;
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+      throw std::system_error(errno, std::generic_category(), "pipe2");
     const pid_t parent = ::getpid();
     pid_ = ::fork();
-    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (pid_ == 0) be_child(parent, os_pu, body, outcome);
+    const int fork_errno = errno;
+    ::close(ends[1]);  // only the child holds it now
+    end_ = ends[0];
+    if (pid_ < 0) {
+      ::close(end_);
+      throw std::system_error(fork_errno, std::generic_category(), "fork");
+    }
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -57,56 +66,49 @@ class Child {
     ::kill(pid_, SIGKILL);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
+    ::close(end_);
   }
+
+  // Hangs up when the child has ended.
+  int end() const { return end_; }
 
  private:
   pid_t pid_;
+  int end_;
 };
 
-// Closes both ends whatever happens. The children inherit them, so the read end hangs up when the last child
-// ends.
-struct EndOfChildren {
-  EndOfChildren() {
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-      throw std::system_error(errno, std::generic_category(), "pipe2");
-  }
-  EndOfChildren(const EndOfChildren&) = delete;
-  EndOfChildren& operator=(const EndOfChildren&) = delete;
-  ~EndOfChildren() {
-    close_write_end();
-    ::close(ends[0]);
-  }
-  void close_write_end() {
-    if (ends[1] >= 0) ::close(ends[1]);
-    ends[1] = -1;
-  }
-  bool wait_until(std::uint64_t deadline_ns) {
-    pollfd end{ends[0], 0, 0};  // POLLHUP is always reported
-    for (;;) {
-      const std::uint64_t now = now_ns();
-      if (now >= deadline_ns) return false;
-      const int left_ms = static_cast<int>((deadline_ns - now) / 1'000'000) + 1;
-      const int ready = ::poll(&end, 1, left_ms);
-      if (ready > 0) return true;
-      if (ready < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category(), "poll");
+// Returns when both children have ended, one has ended without success, or the deadline has passed (then
+// false).
+bool wait_for(const std::array<const Child*, 2>& children, const std::array<Outcome, 2>& outcomes,
+              std::uint64_t deadline_ns) {
+  // No events are asked for: a hang-up is always reported. poll(2) passes over a negative descriptor.
+  std::array<pollfd, 2> ends{{{children[0]->end(), 0, 0}, {children[1]->end(), 0, 0}}};
+  while (ends[0].fd >= 0 || ends[1].fd >= 0) {
+    const std::uint64_t now = now_ns();
+    if (now >= deadline_ns) return false;
+    const int left_ms = static_cast<int>((deadline_ns - now) / 1'000'000) + 1;
+    if (::poll(ends.data(), ends.size(), left_ms) < 0 && errno != EINTR) {
+      throw std::system_error(errno, std::generic_category(), "poll");
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (ends[i].fd < 0 || (ends[i].revents & POLLHUP) == 0) continue;
+      if (!outcomes[i].succeeded) return true;
+      ends[i].fd = -1;
     }
   }
-
-  std::array<int, 2> ends{-1, -1};
-};
+  return true;
+}
 
 }  // namespace
 
 void run_pinned_pair(int first_os_pu, const std::function<bool()>& first, int second_os_pu,
                      const std::function<bool()>& second, std::uint64_t timeout_ns) {
   const SharedPages<std::array<Outcome, 2>> outcomes;
-  EndOfChildren end;
   bool in_time = false;
   {
     const Child first_child(first_os_pu, first, (*outcomes)[0]);
     const Child second_child(second_os_pu, second, (*outcomes)[1]);
-    end.close_write_end();
-    in_time = end.wait_until(now_ns() + timeout_ns);
+    in_time = wait_for({&first_child, &second_child}, *outcomes, now_ns() + timeout_ns);
   }
   const std::array<int, 2> pus{first_os_pu, second_os_pu};
   for (std::size_t i = 0; i < 2; ++i) {
@@ -115,11 +117,10 @@ void run_pinned_pair(int first_os_pu, const std::function<bool()>& first, int se
                               "sched_setaffinity to processor " + std::to_string(pus[i]));
     }
   }
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (!(*outcomes)[i].succeeded) {
-      throw std::runtime_error("the helper process on processor " + std::to_string(pus[i]) +
-                               (in_time ? " failed" : " did not come to an end in time"));
-    }
+  if (!(*outcomes)[0].succeeded || !(*outcomes)[1].succeeded) {
+    throw std::runtime_error("the helper processes on processors " + std::to_string(first_os_pu) + " and " +
+                             std::to_string(second_os_pu) +
+                             (in_time ? ": one of them failed" : " did not come to an end in time"));
   }
 }
 
