@@ -32,30 +32,6 @@ struct RemainsOf<T> {
   using Type = decltype(std::declval<T&>().take_remains());
 };
 
-// The links of one launch, in index order.
-template <Transport T>
-class Links {
- public:
-  void build(const Shape& shape, unsigned count) {
-    links_.reserve(count);
-    for (unsigned i = 0; i < count; ++i) links_.push_back(std::make_unique<T>(shape));
-  }
-  T& operator[](unsigned index) { return *links_.at(index); }
-
-  // The names vanish; what cannot be removed while in use stays until end().
-  void drop() {
-    if constexpr (HasRemains<T>) {
-      for (auto& link : links_) remains_.push_back(link->take_remains());
-    }
-    links_.clear();
-  }
-  void end() { remains_.clear(); }
-
- private:
-  std::vector<std::unique_ptr<T>> links_;
-  std::vector<typename RemainsOf<T>::Type> remains_;
-};
-
 template <Transport T>
 auto open_sender_end(T& link, Meeting& meeting) {
   if constexpr (DuplexTransport<T>) {
@@ -76,6 +52,52 @@ template <Transport T>
 using SenderEnd = decltype(open_sender_end(std::declval<T&>(), std::declval<Meeting&>()));
 template <Transport T>
 using ReceiverEnd = decltype(open_receiver_end(std::declval<T&>(), std::declval<Meeting&>()));
+
+// Refuses the waits and accesses that a transport's facts and types do not offer, for all transports alike.
+template <Transport T>
+void require_offered(const Shape& shape) {
+  const auto refuse = [](const char* what, std::string_view word) {
+    throw Unsupported(std::string(T::name) + ": " + what + " " + std::string(word));
+  };
+  if (!T::facts.send_waits.contains(shape.send_wait)) {
+    refuse("its sender cannot wait by", to_string(shape.send_wait));
+  }
+  if (!T::facts.receive_waits.contains(shape.receive_wait)) {
+    refuse("its receiver cannot wait by", to_string(shape.receive_wait));
+  }
+  if (!(shape.send_access == Access::loan ? LoanSender<SenderEnd<T>> : CopySender<SenderEnd<T>>)) {
+    refuse("its sender has no access by", to_string(shape.send_access));
+  }
+  if (!(shape.receive_access == Access::loan ? LoanReceiver<ReceiverEnd<T>> : CopyReceiver<ReceiverEnd<T>>)) {
+    refuse("its receiver has no access by", to_string(shape.receive_access));
+  }
+}
+
+// The links of one launch, in index order.
+template <Transport T>
+class Links {
+ public:
+  // Throws Unsupported.
+  void build(const Shape& shape, unsigned count) {
+    require_offered<T>(shape);
+    links_.reserve(count);
+    for (unsigned i = 0; i < count; ++i) links_.push_back(std::make_unique<T>(shape));
+  }
+  T& operator[](unsigned index) { return *links_.at(index); }
+
+  // The names vanish; what cannot be removed while in use stays until end().
+  void drop() {
+    if constexpr (HasRemains<T>) {
+      for (auto& link : links_) remains_.push_back(link->take_remains());
+    }
+    links_.clear();
+  }
+  void end() { remains_.clear(); }
+
+ private:
+  std::vector<std::unique_ptr<T>> links_;
+  std::vector<typename RemainsOf<T>::Type> remains_;
+};
 
 // A sending and a receiving end for one role of a pair: the two halves of one duplex link, or the ends of two
 // one-way links (link 0 carries what role 0 sends).

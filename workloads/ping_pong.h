@@ -7,6 +7,53 @@
 
 namespace ipcmark {
 
+// The loops themselves, over whatever writes and reads messages.
+template <class W, class R>
+class RoundTrips {
+ public:
+  RoundTrips(Role& role, W& writer, R& reader) : role_(role), writer_(writer), reader_(reader) {}
+
+  void lead(std::uint64_t round_trips) {
+    for (std::uint64_t i = 0; i < round_trips; ++i) lead_one();
+  }
+
+  // Records each round trip; returns when the first began and the last ended.
+  Span lead_timed(std::uint64_t round_trips, Histogram& histogram) {
+    const std::uint64_t begin_ns = now_ns();
+    std::uint64_t before_ns = begin_ns;
+    for (std::uint64_t i = 0; i < round_trips; ++i) {
+      lead_one();
+      const std::uint64_t after_ns = now_ns();
+      histogram.record(after_ns - before_ns);
+      before_ns = after_ns;
+    }
+    return {begin_ns, before_ns};
+  }
+
+  void answer(std::uint64_t round_trips) {
+    for (std::uint64_t i = 0; i < round_trips; ++i) {
+      reader_.read();
+      writer_.write(sequence_);
+      role_.moved(++sequence_);
+    }
+  }
+
+  // Round trips made so far, by this side's count.
+  std::uint64_t made() const { return sequence_; }
+
+ private:
+  void lead_one() {
+    writer_.write(sequence_);
+    reader_.read();
+    role_.moved(++sequence_);
+  }
+
+  Role& role_;
+  W& writer_;
+  R& reader_;
+  std::uint64_t sequence_ = 0;
+};
+
 template <Transport T>
 class PingPong final : public Work {
  public:
@@ -49,28 +96,15 @@ class PingPong final : public Work {
   void lead(Role& role, W& writer, R& reader) {
     RoleBoard& board = role.board();
     CostMeter meter;
-    std::uint64_t sequence = 0;
-    const auto round_trip = [&] {
-      writer.write(sequence);
-      reader.read();
-      role.moved(++sequence);
-    };
+    RoundTrips round_trips(role, writer, reader);
     lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
-      round_trip();  // the other role may still be on its way from the meeting point
-      if (!timed) {
-        for (std::uint64_t i = 0; i < messages; ++i) round_trip();
-        return;
-      }
+      round_trips.lead(1);  // the other role may still be on its way from the meeting point
+      if (!timed) return round_trips.lead(messages);
       meter.start();
-      std::uint64_t before_ns = board.begin_ns = now_ns();
-      for (std::uint64_t i = 0; i < messages; ++i) {
-        round_trip();
-        const std::uint64_t after_ns = now_ns();
-        board.histogram.record(after_ns - before_ns);
-        before_ns = after_ns;
-      }
-      board.end_ns = before_ns;
+      const Span span = round_trips.lead_timed(messages, board.histogram);
       board.cost = meter.stop();
+      board.begin_ns = span.begin_ns;
+      board.end_ns = span.end_ns;
       board.timed_messages = messages;
       board.messages_per_sample = 1;
     });
@@ -79,26 +113,19 @@ class PingPong final : public Work {
     role.conclude();
     while (reader.read_unless_closed()) {
     }
-    reader.checker().finish(sequence);
+    reader.checker().finish(round_trips.made());
   }
 
   template <class W, class R>
   void follow(Role& role, W& writer, R& reader) {
     CostMeter meter;
-    std::uint64_t sequence = 0;
+    RoundTrips round_trips(role, writer, reader);
     follow_phases(
-        role, meter,
-        [&](std::uint64_t messages, bool) {
-          for (std::uint64_t i = 0; i < messages + 1; ++i) {
-            reader.read();
-            writer.write(sequence);
-            role.moved(++sequence);
-          }
-        },
+        role, meter, [&](std::uint64_t messages, bool) { round_trips.answer(messages + 1); },
         [&] {
           while (reader.read_unless_closed()) {
           }
-          reader.checker().finish(sequence);
+          reader.checker().finish(round_trips.made());
           writer.finish();
         });
   }

@@ -19,6 +19,12 @@ struct TrialOptions {
   bool every_byte = false;               // a verified launch: compare each byte instead of stamp and sum
 };
 
+// Readings of now_ns().
+struct Span {
+  std::uint64_t begin_ns = 0;
+  std::uint64_t end_ns = 0;
+};
+
 // The floor of this very launch: roles 0 and 1, if they sit on two processors, pass a cache line to and fro
 // for a fraction of a millisecond. Both call it before their first phase.
 inline void measure_cache_line(Role& role) {

@@ -1,0 +1,181 @@
+// posix_shm, spinning on loaned slots, against the two-index ring, and its round trip against the bare cache
+// line.
+
+#include "ci/baseline/side_by_side.h"
+#include "ci/baseline/two_index_ring.h"
+#include "harness/cache_line.h"
+#include "workloads/ping_pong.h"
+
+// The transport itself, not a model of it.
+#include "transports/posix_shm.cpp"
+
+namespace ipcmark::accuracy {
+namespace {
+
+constexpr std::uint64_t ring_capacity = 1'024;
+
+Case ring_case() {
+  Case benchmark_case = sixty_four_bytes("posix_shm", Wait::spin, Access::loan);
+  benchmark_case.capacity = Capacity::bounded(ring_capacity);
+  return benchmark_case;
+}
+
+Shape ring_shape_in(const std::string& directory) {
+  const Case benchmark_case = ring_case();
+  return {.message_bytes = benchmark_case.message_bytes,
+          .capacity = benchmark_case.capacity,
+          .send_wait = benchmark_case.send_wait,
+          .receive_wait = benchmark_case.receive_wait,
+          .send_access = benchmark_case.send_access,
+          .receive_access = benchmark_case.receive_access,
+          .directory = directory};
+}
+
+MemoryMap shared_pages(std::size_t bytes) {
+  void* memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap for a baseline");
+  return {memory, bytes};
+}
+
+// A stream by whole messages over loaned slots; the loops of the stream workload between its clock readings.
+template <class Sender, class Receiver>
+class StreamContestant final : public Contestant {
+ public:
+  explicit StreamContestant(std::unique_ptr<Sender> sender)
+      : sender_(std::move(sender)), writer_(std::make_unique<LoanWriter>(*sender_, ring_case())) {}
+  explicit StreamContestant(std::unique_ptr<Receiver> receiver)
+      : receiver_(std::move(receiver)),
+        reader_(std::make_unique<LoanReader>(*receiver_, ring_case(), false)) {}
+
+  Span lead(std::uint64_t count) override {
+    const std::uint64_t begin_ns = now_ns();
+    for (std::uint64_t i = 0; i < count; ++i) writer_->write(sequence_++);
+    return {begin_ns, now_ns()};
+  }
+  Span follow(std::uint64_t count) override {
+    for (std::uint64_t i = 0; i < count; ++i) reader_->read();
+    const std::uint64_t end_ns = now_ns();
+    if (!reader_->checker().counts().clean()) throw std::runtime_error("the stream was not intact");
+    return {0, end_ns};
+  }
+
+ private:
+  using LoanWriter = Writer<Access::loan, Sender>;
+  using LoanReader = Reader<Access::loan, Receiver>;
+
+  std::unique_ptr<Sender> sender_;
+  std::unique_ptr<Receiver> receiver_;
+  std::unique_ptr<LoanWriter> writer_;
+  std::unique_ptr<LoanReader> reader_;
+  std::uint64_t sequence_ = 0;
+};
+
+template <class Sender, class Receiver, class MakeSender, class MakeReceiver>
+std::unique_ptr<Contestant> stream_contestant(Role& role, MakeSender make_sender,
+                                              MakeReceiver make_receiver) {
+  using Side = StreamContestant<Sender, Receiver>;
+  if (role.index() == 0) return std::make_unique<Side>(std::make_unique<Sender>(make_sender()));
+  return std::make_unique<Side>(std::make_unique<Receiver>(make_receiver()));
+}
+
+class RingStreamContest final : public Contest {
+ public:
+  std::string name() const override { return "posix_shm stream"; }
+  unsigned links() const override { return 1; }
+  unsigned senders_of(unsigned) const override { return 1; }
+  std::uint64_t count() const override { return 200'000; }
+  bool ends_at_follower() const override { return true; }
+
+  void build(const std::string& directory) override {
+    links_.build(ring_shape_in(directory), 1);
+    for (MemoryMap& region : baselines_) {
+      region = shared_pages(baseline::TwoIndexRing::bytes_needed(ring_capacity, 64));
+      baseline::TwoIndexRing::initialise(region.bytes(), ring_capacity, 64);
+    }
+  }
+  void drop() override { links_.drop(); }
+  void end() override { links_.end(); }
+
+  std::vector<std::unique_ptr<Contestant>> open(Role& role) override {
+    using RingSide = SenderEnd<PosixShm>;
+    std::vector<std::unique_ptr<Contestant>> opened;
+    opened.push_back(stream_contestant<RingSide, ReceiverEnd<PosixShm>>(
+        role, [&] { return open_sender_end(links_[0], role.meeting(0)); },
+        [&] { return open_receiver_end(links_[0], role.meeting(0)); }));
+    for (const MemoryMap& region : baselines_) {
+      opened.push_back(stream_contestant<baseline::TwoIndexSender, baseline::TwoIndexReceiver>(
+          role, [&] { return baseline::TwoIndexSender(region.bytes()); },
+          [&] { return baseline::TwoIndexReceiver(region.bytes()); }));
+    }
+    return opened;
+  }
+
+ private:
+  Links<PosixShm> links_;
+  std::array<MemoryMap, 2> baselines_;
+};
+
+// What the harness's loop cannot be without: the transfer of one line each way, and the one clock reading.
+class CacheLineContestant final : public Contestant {
+ public:
+  explicit CacheLineContestant(CacheLinePair& pair) : pair_(pair) {}
+
+  Span lead(std::uint64_t count) override {
+    const std::uint64_t begin_ns = now_ns();
+    if (!bounce_lead(pair_, count, begin_ns + patience_ns))
+      throw std::runtime_error("the cache line did not come back");
+    return {begin_ns, now_ns()};
+  }
+  Span follow(std::uint64_t count) override {
+    if (!bounce_follow(pair_, count, now_ns() + patience_ns))
+      throw std::runtime_error("the cache line did not come");
+    return {};
+  }
+
+ private:
+  static constexpr std::uint64_t patience_ns = 5'000'000'000;
+  CacheLinePair& pair_;
+};
+
+class RingRoundTripContest final : public Contest {
+ public:
+  std::string name() const override { return "posix_shm ping_pong"; }
+  unsigned links() const override { return 2; }
+  unsigned senders_of(unsigned) const override { return 1; }
+  std::uint64_t count() const override { return 20'000; }
+
+  void build(const std::string& directory) override {
+    links_.build(ring_shape_in(directory), 2);
+    pages_ = shared_pages(2 * 4'096);
+  }
+  void drop() override { links_.drop(); }
+  void end() override { links_.end(); }
+
+  std::vector<std::unique_ptr<Contestant>> open(Role& role) override {
+    ends_.open(links_, role);
+    using W = Writer<Access::loan, SenderEnd<PosixShm>>;
+    using R = Reader<Access::loan, ReceiverEnd<PosixShm>>;
+    std::vector<std::unique_ptr<Contestant>> opened;
+    opened.push_back(std::make_unique<RoundTripContestant<W, R>>(
+        role, std::make_unique<W>(ends_.sender(), ring_case()),
+        std::make_unique<R>(ends_.receiver(), ring_case(), false)));
+    for (std::size_t page = 0; page < 2; ++page) {
+      opened.push_back(std::make_unique<CacheLineContestant>(
+          *reinterpret_cast<CacheLinePair*>(pages_.bytes().data() + page * 4'096)));
+    }
+    return opened;
+  }
+
+ private:
+  Links<PosixShm> links_;
+  BothWays<PosixShm> ends_;
+  MemoryMap pages_;
+};
+
+}  // namespace
+
+std::unique_ptr<Contest> ring_stream_contest() { return std::make_unique<RingStreamContest>(); }
+std::unique_ptr<Contest> ring_round_trip_contest() { return std::make_unique<RingRoundTripContest>(); }
+
+}  // namespace ipcmark::accuracy

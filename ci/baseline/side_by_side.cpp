@@ -1,0 +1,56 @@
+#include "ci/baseline/side_by_side.h"
+
+#include <cerrno>
+#include <system_error>
+
+namespace ipcmark::accuracy {
+
+SideBySide::SideBySide(Contest& contest, unsigned rounds) : contest_(contest), rounds_(rounds) {
+  const std::size_t bytes = sizeof(Turn) * rounds * contestants;
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap of the times");
+  times_ = MemoryMap(memory, bytes);
+}
+
+SideBySide::Turn& SideBySide::turn(unsigned round, unsigned contestant) const {
+  return reinterpret_cast<Turn*>(times_.bytes().data())[round * contestants + contestant];
+}
+
+double SideBySide::ns(unsigned round, unsigned contestant) const {
+  const Turn& times = turn(round, contestant);
+  const std::uint64_t end_ns = contest_.ends_at_follower() ? times.follow.end_ns : times.lead.end_ns;
+  return static_cast<double>(end_ns - times.lead.begin_ns);
+}
+
+void SideBySide::run(Role& role) {
+  constexpr unsigned warm_up_rounds = 3;
+  std::uint64_t turns = 0;
+  for (unsigned round = 0; round < warm_up_rounds + rounds_; ++round) {
+    for (unsigned place = 0; place < contestants; ++place) {
+      const unsigned contestant = (place + round) % contestants;
+      const unsigned kept = round < warm_up_rounds ? 0 : round - warm_up_rounds;
+      if (role.index() == 0) {
+        role.announce({PhaseKind::timed, contest_.count()});
+        turn(kept, contestant).lead = opened_.at(contestant)->lead(contest_.count());
+        role.conclude();
+      } else {
+        role.next_phase();
+        role.enter();
+        turn(kept, contestant).follow = opened_.at(contestant)->follow(contest_.count());
+        role.leave();
+      }
+      role.moved(++turns);
+    }
+  }
+}
+
+Case sixty_four_bytes(std::string transport, Wait wait, Access access) {
+  Case benchmark_case;
+  benchmark_case.transport = std::move(transport);
+  benchmark_case.message_bytes = 64;
+  benchmark_case.send_wait = benchmark_case.receive_wait = wait;
+  benchmark_case.send_access = benchmark_case.receive_access = access;
+  return benchmark_case;
+}
+
+}  // namespace ipcmark::accuracy

@@ -1,0 +1,159 @@
+#include "harness/command/console.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "harness/text.h"
+
+namespace ipcmark {
+namespace {
+
+constexpr double plain_line_every_s = 10;
+constexpr double terminal_line_every_s = 0.1;
+
+// Half the interval's width in percent of the median; a dash where there is no interval.
+std::string spread_of(const Statistic& statistic) {
+  if (!statistic.interval || statistic.median <= 0) return "–";
+  const double half = (statistic.interval->high - statistic.interval->low) / 2;
+  return fmt::format("±{:.1f} %", 100 * half / statistic.median);
+}
+
+std::string time_or_dash(const std::optional<Statistic>& statistic) {
+  return statistic ? format_ns(statistic->median) : "–";
+}
+
+std::vector<std::string> row_of(const CaseSummary& summary) {
+  const Case& c = summary.benchmark_case;
+  std::vector<std::string> row{c.transport,
+                               format_size(c.message_bytes),
+                               to_string(c.capacity),
+                               to_string(c.send_wait, c.receive_wait),
+                               to_string(c.send_access, c.receive_access),
+                               c.placement};
+  if (c.workload == "ping_pong") {
+    row.push_back(time_or_dash(summary.p50_ns));
+    row.push_back(summary.p99_ns                             ? format_ns(summary.p99_ns->median)
+                  : summary.pooled && summary.pooled->p99_ns ? format_ns(*summary.pooled->p99_ns) + "*"
+                                                             : "–");
+    row.push_back(spread_of(summary.p50_ns ? *summary.p50_ns : summary.ns_per_message));
+  } else {
+    row.push_back(format_si(summary.messages_per_second.median) + "/s");
+    row.push_back(format_si(summary.bytes_per_second.median) + "B/s");
+    row.push_back(spread_of(summary.messages_per_second));
+  }
+  row.push_back(format_ns(summary.cpu_ns_per_message.median));
+  return row;
+}
+
+constexpr std::size_t text_columns = 6;  // the rest are numbers
+
+std::string_view colour_of(Grade grade) {
+  switch (grade) {
+    case Grade::ok:
+      return "\x1b[32m";
+    case Grade::noisy:
+      return "\x1b[33m";
+    case Grade::invalid:
+      break;
+  }
+  return "\x1b[31m";
+}
+
+std::string group_of(std::string_view workload, const std::vector<CaseSummary>& summaries, bool colour) {
+  const bool round_trips = workload == "ping_pong";
+  std::vector<std::vector<std::string>> rows{{"transport", "size", "capacity", "wait", "access", "placement",
+                                              round_trips ? "RTT p50" : "messages",
+                                              round_trips ? "RTT p99" : "payload", "95 %", "CPU"}};
+  std::vector<const CaseSummary*> shown;
+  for (const CaseSummary& summary : summaries) {
+    if (summary.benchmark_case.workload != workload) continue;
+    rows.push_back(row_of(summary));
+    shown.push_back(&summary);
+  }
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
+  }
+  std::string text = fmt::format("{}\n", workload);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    text += "  ";
+    for (std::size_t i = 0; i < rows[r].size(); ++i) {
+      text += i < text_columns ? pad_right(rows[r][i], widths[i]) : pad_left(rows[r][i], widths[i]);
+      text += "  ";
+    }
+    if (r == 0) {
+      text += "verdict";
+    } else {
+      const Verdict& verdict = shown[r - 1]->verdict;
+      const std::string_view grade = to_string(verdict.grade);
+      text += colour ? fmt::format("{}{}\x1b[0m", colour_of(verdict.grade), grade) : std::string(grade);
+      if (verdict.grade != Grade::ok) text += ": " + verdict.reasons.front();
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+ProgressPrinter::ProgressPrinter(std::FILE* stream)
+    : stream_(stream), terminal_(isatty(fileno(stream)) == 1) {}
+
+void ProgressPrinter::show(const RunProgress& progress) {
+  const double since_s = progress.elapsed_s - last_shown_s_;
+  if (since_s < (terminal_ ? terminal_line_every_s : plain_line_every_s)) return;
+  last_shown_s_ = progress.elapsed_s;
+  const std::string line =
+      fmt::format("{}  {}/{}  {} left  {}", progress.stage, progress.launches_done, progress.launches_planned,
+                  format_duration(progress.remaining_s), progress.case_id);
+  if (terminal_) {
+    fmt::print(stream_, "\r\x1b[K{}", clip(line, columns_of(stream_) - 1));
+    shown_ = true;
+  } else {
+    fmt::print(stream_, "{}\n", line);
+  }
+  std::fflush(stream_);
+}
+
+void ProgressPrinter::clear() {
+  if (!shown_) return;
+  fmt::print(stream_, "\r\x1b[K");
+  std::fflush(stream_);
+  shown_ = false;
+}
+
+bool wants_colour(std::FILE* stream) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return isatty(fileno(stream)) == 1 && (no_colour == nullptr || *no_colour == '\0');
+}
+
+std::size_t columns_of(std::FILE* stream) {
+  constexpr std::size_t unknown = 100, least = 20;
+  winsize size{};
+  if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col >= least) return size.ws_col;
+  const char* columns = std::getenv("COLUMNS");
+  const std::optional<std::uint64_t> number = columns != nullptr ? parse_number(columns) : std::nullopt;
+  return number && *number >= least ? static_cast<std::size_t>(*number) : unknown;
+}
+
+std::string case_table(const std::vector<CaseSummary>& summaries, bool colour) {
+  std::vector<std::string> workloads;
+  for (const CaseSummary& summary : summaries) {
+    const std::string& workload = summary.benchmark_case.workload;
+    if (std::find(workloads.begin(), workloads.end(), workload) == workloads.end())
+      workloads.push_back(workload);
+  }
+  std::string text;
+  bool pooled = false;
+  for (const std::string& workload : workloads) text += group_of(workload, summaries, colour);
+  for (const CaseSummary& summary : summaries)
+    pooled = pooled || (!summary.p99_ns && summary.pooled && summary.pooled->p99_ns);
+  if (pooled) text += "* from the samples of all launches together: a single launch has too few\n";
+  return text;
+}
+
+}  // namespace ipcmark

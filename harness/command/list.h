@@ -1,0 +1,20 @@
+// `ipcmark list`.
+#pragma once
+
+#include <string>
+
+#include "harness/command/options.h"
+#include "harness/command/workbench.h"
+
+namespace ipcmark {
+
+// The suite that the options name or span, with what they say of launches and times.
+Suite chosen_suite(const CaseOptions& options);
+
+// Its plan on this machine; the filter is applied. Throws UsageError, FileError, std::invalid_argument.
+Plan chosen_plan(const CaseOptions& options, Workbench& workbench);
+
+// The text for standard output.
+std::string list(const ListOptions& options, Workbench& workbench);
+
+}  // namespace ipcmark

@@ -1,0 +1,260 @@
+// The command line: options to commands to exit status. What a command throws becomes one line on standard
+// error.
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <optional>
+
+#include "harness/build_info.h"
+#include "harness/cleanup.h"
+#include "harness/command/console.h"
+#include "harness/command/list.h"
+#include "harness/command/options.h"
+#include "harness/command/runner.h"
+#include "harness/doctor.h"
+#include "harness/text.h"
+#include "results/journal.h"
+#include "results/summary.h"
+
+namespace ipcmark {
+namespace {
+
+constexpr int all_well = 0, a_case_failed = 1, bad_usage = 2, interrupted = 130;
+
+// ---- run ----
+
+// Where the result is kept until it goes to standard output.
+class TemporaryResult {
+ public:
+  TemporaryResult() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ipcmark-output-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr)
+      throw std::system_error(errno, std::generic_category(), "mkdtemp");
+    folder_ = pattern;
+  }
+  ~TemporaryResult() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  TemporaryResult(const TemporaryResult&) = delete;
+  TemporaryResult& operator=(const TemporaryResult&) = delete;
+  std::string path() const { return (folder_ / "result.json").string(); }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+std::string default_output(const Plan& plan) {
+  return fmt::format("ipcmark-{}-{:%Y%m%dT%H%M%SZ}.json", plan.suite, fmt::gmtime(std::time(nullptr)));
+}
+
+void print_plan(const Plan& plan) {
+  for (const PlannedCase& planned : plan.cases) fmt::print("{}\n", planned.id);
+  for (const SkippedCase& skipped : plan.skipped) fmt::print("skipped {}: {}\n", skipped.id, skipped.reason);
+  fmt::print("{} cases, {} skipped; {} launches each of {}, about {}\n", plan.cases.size(),
+             plan.skipped.size(), plan.launches, format_ns(static_cast<double>(plan.min_time_ns)),
+             format_duration(estimated_seconds(plan)));
+}
+
+std::string result_footer(const ResultFile& results, const std::string& output) {
+  std::string text;
+  double timed_s = 0;
+  for (const LaunchRecord& launch : results.launches)
+    timed_s += static_cast<double>(launch.measurement.span_ns) * 1e-9;
+  text +=
+      fmt::format("{} launches, {} failed, {} cases skipped in {}; {:.0f} % of it timed\n",
+                  results.launches.size(), results.failures.size(), results.skips.size(),
+                  format_duration(results.wall_s), results.wall_s > 0 ? 100 * timed_s / results.wall_s : 0);
+  for (const FailureRecord& failure : results.failures) {
+    text += fmt::format("failed {}: {}\n", case_id(failure.benchmark_case), failure.reason);
+  }
+  if (!results.complete) text += "not complete: go on with --resume\n";
+  text += fmt::format("result file {}\n", output);
+  return text;
+}
+
+int run(const RunOptions& options, const std::vector<std::string>& command_line) {
+  Workbench workbench;
+  CaseOptions cases = options.cases;
+  if (options.resume && !cases.seed) {
+    // The order of launches goes on as it began.
+    if (const std::optional<ResultFile> held = Journal::held(*options.output)) cases.seed = held->header.seed;
+  }
+  const Plan plan = chosen_plan(cases, workbench);
+  if (options.list_tests) {
+    for (const PlannedCase& planned : plan.cases) fmt::print("{}\n", planned.id);
+    return all_well;
+  }
+  if (options.dry_run) {
+    print_plan(plan);
+    return all_well;
+  }
+  if (plan.cases.empty()) {
+    const std::string why =
+        plan.skipped.empty() ? "the options leave nothing over" : plan.skipped.front().reason;
+    throw UsageError(fmt::format("no case is left to run: {}", why));
+  }
+
+  // "-o -" leaves standard output to the document, so everything for people goes to standard error.
+  const bool to_standard_output = options.output == "-";
+  std::optional<TemporaryResult> temporary;
+  if (to_standard_output) temporary.emplace();
+  const std::string output = temporary ? temporary->path() : options.output.value_or(default_output(plan));
+  std::FILE* const people = to_standard_output ? stderr : stdout;
+
+  const RunSettings settings{.output = output,
+                             .resume = options.resume,
+                             .time_limit_ns = options.time_limit_ns,
+                             .context = options.context,
+                             .command_line = command_line};
+  ProgressPrinter progress(stderr);
+  if (!options.quiet) {
+    fmt::print(stderr, "suite {}: {} cases, {} skipped, {} launches each, about {}; seed {}\n", plan.suite,
+               plan.cases.size(), plan.skipped.size(), plan.launches,
+               format_duration(estimated_seconds(plan)), plan.seed);
+  }
+  const ResultFile results = run_plan(
+      plan, settings, workbench,
+      [&](const RunProgress& now) {
+        if (!options.quiet) progress.show(now);
+      },
+      [&](const std::string& warning) {
+        progress.clear();
+        fmt::print(stderr, "ipcmark: {}\n", warning);
+      });
+  progress.clear();
+  if (!options.quiet) {
+    fmt::print(people, "{}{}", case_table(summarize_cases(results), wants_colour(people)),
+               result_footer(results, to_standard_output ? "on standard output" : output));
+  }
+  if (temporary) {
+    std::ifstream document(output);
+    std::cout << document.rdbuf() << std::flush;
+  }
+  if (results.interrupted && !options.time_limit_ns) return interrupted;
+  return results.failures.empty() ? all_well : a_case_failed;
+}
+
+// ---- doctor ----
+
+std::string findings_as_json(const std::vector<Finding>& findings) {
+  std::string text = "[";
+  for (const Finding& finding : findings) {
+    text += fmt::format("{}\n  {{\"severity\": {}, \"subject\": {}, \"found\": {}, \"advice\": {}}}",
+                        text.size() == 1 ? "" : ",", json_quote(to_string(finding.severity)),
+                        json_quote(finding.subject), json_quote(finding.found), json_quote(finding.advice));
+  }
+  return text + "\n]\n";
+}
+
+int doctor(const DoctorOptions& options) {
+  Workbench workbench;
+  const Machine machine = examine_machine(workbench.topology(), {64});
+  SystemProbe probe = probe_system();
+  const Isolation& isolation = workbench.isolation(Limits::host);
+  probe.isolation = isolation.description;
+  if (!isolation.namespaces) probe.isolation_refusal = isolation.description;
+  const std::vector<Finding> findings = examine(machine, probe);
+  if (options.json) {
+    fmt::print("{}", findings_as_json(findings));
+  } else {
+    fmt::print("{}",
+               format_findings(findings, static_cast<unsigned>(columns_of(stdout)), wants_colour(stdout)));
+  }
+  return all_well;
+}
+
+// ---- report ----
+
+// Installed, the figures' code lies in ../share/ipcmark/plots; in a build tree, in the sources it was built
+// from.
+std::filesystem::path find_report_program() {
+  namespace fs = std::filesystem;
+  const fs::path installed =
+      fs::read_symlink("/proc/self/exe").parent_path() / "../share/ipcmark/plots/report.py";
+  const fs::path in_sources = fs::path(build_info().source_dir) / "plots/report.py";
+  for (const fs::path& candidate : {installed, in_sources}) {
+    if (fs::exists(candidate)) return fs::canonical(candidate);
+  }
+  throw UsageError(fmt::format("report: plots/report.py is neither at {} nor at {}",
+                               installed.lexically_normal().string(), in_sources.string()));
+}
+
+int report(const ReportOptions& options) {
+  if (build_info().python.empty()) {
+    throw UsageError("report: no Python with matplotlib, numpy and jinja2 was found when this was built");
+  }
+  std::vector<std::string> words{std::string(build_info().python), find_report_program().string()};
+  words.insert(words.end(), options.files.begin(), options.files.end());
+  words.insert(words.end(), {"-o", options.directory});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(arguments.front(), arguments.data());
+  throw std::system_error(errno, std::generic_category(), "exec " + words.front());
+}
+
+// ---- clean ----
+
+int clean() {
+  const std::vector<std::string> removed = remove_leftovers();
+  for (const std::string& line : removed) fmt::print("{}{}\n", line.starts_with("(") ? "" : "removed ", line);
+  if (removed.empty()) fmt::print("nothing to remove\n");
+  return all_well;
+}
+
+int dispatch(const Options& options, const std::vector<std::string>& command_line) {
+  if (const auto* chosen = std::get_if<RunOptions>(&options)) return run(*chosen, command_line);
+  if (const auto* chosen = std::get_if<ListOptions>(&options)) {
+    Workbench here;
+    fmt::print("{}", list(*chosen, here));
+    return all_well;
+  }
+  if (const auto* chosen = std::get_if<ReportOptions>(&options)) return report(*chosen);
+  if (const auto* chosen = std::get_if<DoctorOptions>(&options)) return doctor(*chosen);
+  if (std::holds_alternative<CleanOptions>(options)) return clean();
+  fmt::print("{}", std::get<TextAnswer>(options).text);
+  return all_well;
+}
+
+KnownNames known_names() {
+  KnownNames known;
+  for (const TransportTraits& transport : Registry::instance().traits()) {
+    known.transports.push_back(transport.name);
+    for (const std::string& workload : transport.workloads) {
+      if (std::find(known.workloads.begin(), known.workloads.end(), workload) == known.workloads.end()) {
+        known.workloads.push_back(workload);
+      }
+    }
+  }
+  known.version = std::string(build_info().version);
+  return known;
+}
+
+}  // namespace
+}  // namespace ipcmark
+
+int main(int argc, char** argv) {
+  using namespace ipcmark;
+  const std::vector<std::string> command_line(argv, argv + argc);
+  std::string reason;
+  try {
+    return dispatch(parse_options({command_line.begin() + 1, command_line.end()}, known_names()),
+                    command_line);
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  std::replace(reason.begin(), reason.end(), '\n', ' ');
+  fmt::print(stderr, "ipcmark: {}\n", reason);
+  return bad_usage;
+}

@@ -1,0 +1,303 @@
+#include "harness/command/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <regex>
+
+#include "harness/placement.h"
+#include "harness/suite.h"
+#include "harness/text.h"
+
+namespace ipcmark {
+namespace {
+
+[[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view allowed) {
+  throw UsageError(fmt::format("{}: '{}' is not allowed here; allowed: {}", option, value, allowed));
+}
+
+// The texts behind the options that select cases, before they are understood.
+struct CaseTexts {
+  std::string suite, transport, workload, wait, access, size, capacity, limits, placement, touch, sched,
+      launches, min_time, seed, senders, receivers, filter;
+};
+
+void add_case_options(CLI::App& app, CaseTexts& texts) {
+  app.add_option("--suite", texts.suite, "a built-in suite (ipcmark list suites) or a suite file")
+      ->type_name("NAME|FILE");
+  app.add_option("--transport", texts.transport, "only these transports")->type_name("LIST");
+  app.add_option("--workload", texts.workload, "only these workloads")->type_name("LIST");
+  app.add_option("--wait", texts.wait,
+                 "block, poll, spin, yield, futex, adaptive; send+receive when they differ")
+      ->type_name("LIST");
+  app.add_option("--access", texts.access, "copy, loan; send+receive when they differ")->type_name("LIST");
+  app.add_option("--size", texts.size, "64, 4Ki, 1Mi, 64..1Mi (powers of two), 64..1Mi*4")->type_name("LIST");
+  app.add_option("--capacity", texts.capacity, std::string(capacities_allowed))->type_name("LIST");
+  app.add_option("--limits", texts.limits, "the kernel's limits as they are, or raised for the launch")
+      ->type_name("host|raised");
+  app.add_option("--placement", texts.placement,
+                 "same_pu, same_core, same_l3 ..., unpinned, or PU indexes (0+1)")
+      ->type_name("LIST");
+  app.add_option("--senders", texts.senders, "senders per link (1)")->type_name("N");
+  app.add_option("--receivers", texts.receivers, "receivers per link (1)")->type_name("N");
+  app.add_option("--touch", texts.touch, "which bytes of a message are written and read")
+      ->type_name("full|header");
+  app.add_option("--sched", texts.sched, "the roles' scheduler")->type_name("other|fifo:N");
+  app.add_option("--launches", texts.launches, "launches of each case, 1 .. 1000")->type_name("N");
+  app.add_option("--min-time", texts.min_time, "timed part of a launch, as 100ms")->type_name("DURATION");
+  app.add_option("--seed", texts.seed, "decides the order of launches and pairwise covers")->type_name("N");
+}
+
+template <class T>
+void parse_list(std::string_view option, const std::string& text, std::vector<T>& into,
+                const std::function<std::optional<T>(std::string_view)>& parse, std::string_view allowed) {
+  if (text.empty()) return;
+  for (const std::string_view word : split(text, ',')) {
+    const std::optional<T> value = parse(word);
+    if (!value) refuse(option, word, allowed);
+    if (std::find(into.begin(), into.end(), *value) == into.end()) into.push_back(*value);
+  }
+}
+
+std::vector<std::string> parse_names(std::string_view option, std::string_view kind, const std::string& text,
+                                     const std::vector<std::string>& known) {
+  std::vector<std::string> names;
+  if (text.empty()) return names;
+  for (const std::string_view word : split(text, ',')) {
+    if (const std::string complaint = complain_if_unknown(kind, word, known); !complaint.empty()) {
+      throw UsageError(fmt::format("{}: {}", option, complaint));
+    }
+    names.emplace_back(word);
+  }
+  return names;
+}
+
+std::optional<std::uint64_t> parse_number_option(std::string_view option, const std::string& text,
+                                                 std::uint64_t least, std::uint64_t most) {
+  if (text.empty()) return std::nullopt;
+  const std::optional<std::uint64_t> number = parse_number(text);
+  if (!number || *number < least || *number > most) {
+    refuse(option, text, fmt::format("a whole number from {} to {}", least, most));
+  }
+  return number;
+}
+
+std::optional<std::uint64_t> parse_duration_option(std::string_view option, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const std::optional<std::uint64_t> duration_ns = parse_duration_ns(text);
+  if (!duration_ns) refuse(option, text, durations_allowed);
+  return duration_ns;
+}
+
+CaseOptions understand(const CaseTexts& texts, const KnownNames& known) {
+  CaseOptions options;
+  if (!texts.suite.empty()) options.suite = texts.suite;
+  Narrowing& narrowing = options.narrowing;
+  narrowing.transports = parse_names("--transport", "transport", texts.transport, known.transports);
+  narrowing.workloads = parse_names("--workload", "workload", texts.workload, known.workloads);
+  if (!texts.size.empty()) {
+    for (const std::string_view word : split(texts.size, ',')) {
+      const std::optional<std::vector<std::uint64_t>> sizes = parse_sizes(word);
+      if (!sizes) refuse("--size", word, sizes_allowed);
+      narrowing.message_bytes.insert(narrowing.message_bytes.end(), sizes->begin(), sizes->end());
+    }
+  }
+  parse_list<Capacity>("--capacity", texts.capacity, narrowing.capacities, parse_capacity,
+                       capacities_allowed);
+  parse_list<WaitChoice>("--wait", texts.wait, narrowing.waits, parse_wait_choice, waits_allowed());
+  parse_list<AccessChoice>("--access", texts.access, narrowing.accesses, parse_access_choice,
+                           accesses_allowed);
+  parse_list<PlacementChoice>("--placement", texts.placement, narrowing.placements, parse_placement_choice,
+                              placements_allowed);
+  if (!texts.touch.empty() && !(narrowing.touch = parse_touch(texts.touch))) {
+    refuse("--touch", texts.touch, "full, header");
+  }
+  if (!texts.limits.empty() && !(narrowing.limits = parse_limits(texts.limits))) {
+    refuse("--limits", texts.limits, "host, raised");
+  }
+  if (!texts.sched.empty()) {
+    if (!valid_sched(texts.sched)) refuse("--sched", texts.sched, scheds_allowed);
+    narrowing.sched = texts.sched;
+  }
+  parse_number_option("--senders", texts.senders, 1, 1);
+  parse_number_option("--receivers", texts.receivers, 1, 1);
+  if (const auto launches = parse_number_option("--launches", texts.launches, 1, 1'000)) {
+    options.launches = static_cast<unsigned>(*launches);
+  }
+  options.min_time_ns = parse_duration_option("--min-time", texts.min_time);
+  options.seed = parse_number_option("--seed", texts.seed, 0, std::uint64_t{1} << 53);
+  if (!texts.filter.empty()) {
+    try {
+      static_cast<void>(std::regex(texts.filter));
+    } catch (const std::regex_error&) {
+      refuse("--benchmark_filter", texts.filter, "a regular expression (ECMAScript)");
+    }
+    options.filter = texts.filter;
+  }
+  return options;
+}
+
+// What people who know Google Benchmark type, in our words. Whatever it understands is taken out of
+// `arguments`.
+void translate_benchmark_flags(std::vector<std::string>& arguments, RunOptions& options, CaseTexts& texts) {
+  std::vector<std::string> kept;
+  for (const std::string& argument : arguments) {
+    constexpr std::string_view prefix = "--benchmark_";
+    if (!argument.starts_with(prefix)) {
+      kept.push_back(argument);
+      continue;
+    }
+    const std::size_t equals = argument.find('=');
+    const std::string flag = argument.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+    const std::string name = flag.substr(prefix.size());
+    if (name == "list_tests") {
+      if (value != "" && value != "true" && value != "false") refuse(flag, value, "true, false");
+      options.list_tests = value != "false";
+      continue;
+    }
+    if (name != "filter" && name != "repetitions" && name != "min_time" && name != "context") {
+      throw UsageError(
+          fmt::format("{}: not offered; of Google Benchmark's flags ipcmark takes --benchmark_filter, "
+                      "_list_tests, _repetitions, _min_time and _context",
+                      flag));
+    }
+    if (value.empty()) throw UsageError(fmt::format("{}: needs a value, as {}=VALUE", flag, flag));
+    if (name == "filter") texts.filter = value;
+    if (name == "repetitions") texts.launches = value;
+    if (name == "min_time")
+      texts.min_time = value.find_first_not_of("0123456789.") == std::string::npos ? value + "s" : value;
+    if (name == "context") {
+      const std::size_t middle = value.find('=');
+      if (middle == std::string::npos || middle == 0) refuse(flag, value, "KEY=VALUE");
+      options.context.push_back({value.substr(0, middle), value.substr(middle + 1)});
+    }
+  }
+  arguments = kept;
+}
+
+// A value may begin with '-' (`--capacity -1`) and must then be refused as a value, not taken for an option:
+// join it.
+void join_values(std::vector<std::string>& arguments, const CLI::App& command) {
+  std::vector<std::string> joined;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const CLI::Option* option = argument.starts_with("--") ? command.get_option_no_throw(argument) : nullptr;
+    if (option != nullptr && option->get_items_expected_max() == 1 && i + 1 < arguments.size()) {
+      joined.push_back(argument + "=" + arguments[++i]);
+    } else {
+      joined.push_back(argument);
+    }
+  }
+  arguments = joined;
+}
+
+constexpr const char* footer = R"(Examples:
+  ipcmark run                                    the quick suite; result in ./ipcmark-quick-*.json
+  ipcmark run --transport pipe,posix_shm --size 64..1Mi*4 -o sizes.json
+  ipcmark run --suite sizes --dry-run            what would run, and for how long
+  ipcmark report ipcmark-quick-*.json -o report  an HTML page with figures
+  ipcmark doctor                                 what spoils measurements on this machine
+
+Exit status: 0 all well; 1 a case failed; 2 bad usage or input; 130 interrupted, partial result saved.)";
+
+}  // namespace
+
+Options parse_options(std::vector<std::string> arguments, const KnownNames& known) {
+  CLI::App app(
+      "Measures how fast, how steadily and at what cost one Linux process can hand a message to another.",
+      "ipcmark");
+  app.footer(footer);
+  app.require_subcommand(0, 1);
+  bool version = false;
+  app.add_flag("--version", version, "print the version and stop");
+
+  RunOptions run;
+  CaseTexts texts;
+  std::string time_limit, output;
+  CLI::App& run_command = *app.add_subcommand("run", "measure this machine");
+  add_case_options(run_command, texts);
+  run_command.add_option("--time-limit", time_limit, "launch nothing more after this time")
+      ->type_name("DURATION");
+  run_command.add_flag("--dry-run", run.dry_run, "print the cases and the estimated time");
+  run_command.add_option("-o,--output", output, "result file (./ipcmark-SUITE-TIME.json)")->type_name("FILE");
+  run_command.add_flag("--resume", run.resume, "go on where FILE's run stopped");
+  run_command.add_flag("--quiet", run.quiet, "no progress, no lines");
+  run_command.footer(
+      "Also --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_repetitions=N, "
+      "--benchmark_min_time=S,\n"
+      "--benchmark_context=KEY=VALUE. Options narrow the suite, or without --suite span a grid of their "
+      "own.");
+
+  ListOptions list;
+  std::string what = "transports";
+  CLI::App& list_command =
+      *app.add_subcommand("list", "what there is: transports, workloads, placements, suites, cases");
+  list_command.add_option("what", what, "transports|workloads|placements|suites|cases")->type_name("WHAT");
+  list_command.add_flag("--json", list.json, "as JSON");
+  add_case_options(list_command, texts);
+
+  ReportOptions report;
+  CLI::App& report_command = *app.add_subcommand("report", "draw result files: one HTML page, SVG and PNG");
+  report_command.add_option("files", report.files, "result files or journals")->type_name("FILES");
+  report_command.add_option("-o,--output", report.directory, "the folder to write")->type_name("DIR");
+
+  DoctorOptions doctor;
+  CLI::App& doctor_command =
+      *app.add_subcommand("doctor", "is this machine fit to measure, and what limits it");
+  doctor_command.add_flag("--json", doctor.json, "as JSON");
+
+  CLI::App& clean_command = *app.add_subcommand("clean", "remove what a killed run left behind");
+
+  const std::vector<std::string> commands{"run", "list", "report", "doctor", "clean"};
+  const std::string command = arguments.empty() ? "" : arguments.front();
+  if (!command.empty() && !command.starts_with("-")) {
+    if (const std::string complaint = complain_if_unknown("command", command, commands); !complaint.empty()) {
+      throw UsageError(complaint);
+    }
+    if (command == "run") translate_benchmark_flags(arguments, run, texts);
+    join_values(arguments, *app.get_subcommand(command));
+  }
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    const std::vector<CLI::App*> chosen = app.get_subcommands();
+    return TextAnswer{chosen.empty() ? app.help() : chosen.front()->help("ipcmark")};
+  } catch (const CLI::ParseError& error) {
+    std::string reason = error.what();
+    std::replace(reason.begin(), reason.end(), '\n', ' ');
+    throw UsageError(fmt::format("{}; see ipcmark {}{}--help", reason,
+                                 command.starts_with("-") ? "" : command,
+                                 command.empty() || command.starts_with("-") ? "" : " "));
+  }
+
+  if (version) return TextAnswer{"ipcmark " + known.version + "\n"};
+  if (run_command.parsed()) {
+    run.cases = understand(texts, known);
+    run.time_limit_ns = parse_duration_option("--time-limit", time_limit);
+    if (!output.empty()) run.output = output;
+    if (run.resume && !run.output) throw UsageError("--resume: needs -o FILE, the result file to go on with");
+    return run;
+  }
+  if (list_command.parsed()) {
+    const std::vector<std::string> whats{"transports", "workloads", "placements", "suites", "cases"};
+    const auto found = std::find(whats.begin(), whats.end(), what);
+    if (found == whats.end()) refuse("list", what, join(whats, ", "));
+    list.what = static_cast<ListOptions::What>(found - whats.begin());
+    list.cases = understand(texts, known);
+    return list;
+  }
+  if (report_command.parsed()) {
+    if (report.files.empty()) throw UsageError("report: needs one result file or more");
+    if (report.directory.empty()) throw UsageError("report: needs -o DIR, the folder to write");
+    return report;
+  }
+  if (doctor_command.parsed()) return doctor;
+  if (clean_command.parsed()) return CleanOptions{};
+  return TextAnswer{app.help()};
+}
+
+}  // namespace ipcmark

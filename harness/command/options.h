@@ -1,0 +1,78 @@
+// The command line as plain structs. Nothing is looked up on the machine here; names are checked against
+// lists.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "harness/machine.h"
+#include "harness/plan.h"
+
+namespace ipcmark {
+
+// One line for standard error that names the option and what is allowed; the program then ends with status 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Which cases: a suite, a narrowing of one, or a grid of the narrowing's own.
+struct CaseOptions {
+  std::optional<std::string> suite;
+  Narrowing narrowing;
+  std::optional<unsigned> launches;
+  std::optional<std::uint64_t> min_time_ns;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::string> filter;  // a regular expression over case ids
+};
+
+struct RunOptions {
+  CaseOptions cases;
+  std::optional<std::uint64_t> time_limit_ns;
+  bool dry_run = false;
+  bool list_tests = false;  // print the ids and stop
+  std::optional<std::string> output;
+  bool resume = false;
+  bool quiet = false;
+  std::vector<NamedValue> context;
+};
+
+struct ListOptions {
+  enum class What : std::uint8_t { transports, workloads, placements, suites, cases };
+  What what = What::transports;
+  bool json = false;
+  CaseOptions cases;
+};
+
+struct ReportOptions {
+  std::vector<std::string> files;
+  std::string directory;
+};
+
+struct DoctorOptions {
+  bool json = false;
+};
+
+struct CleanOptions {};
+
+// --help and --version: a text for standard output.
+struct TextAnswer {
+  std::string text;
+};
+
+using Options = std::variant<RunOptions, ListOptions, ReportOptions, DoctorOptions, CleanOptions, TextAnswer>;
+
+struct KnownNames {
+  std::vector<std::string> transports;
+  std::vector<std::string> workloads;
+  std::string version;
+};
+
+// `arguments` without the program's name. Throws UsageError.
+Options parse_options(std::vector<std::string> arguments, const KnownNames& known);
+
+}  // namespace ipcmark
