@@ -81,6 +81,10 @@ struct Facts {
   Standard standard = Standard::posix;
   WaitSet send_waits{Wait::block};
   WaitSet receive_waits{Wait::block};
+  // Whether the kernel tells a side that the process at the other end has died: its attempts then say closed.
+  // Where it does not, the launch notices and names the dead role.
+  bool sender_sees_death = false;
+  bool receiver_sees_death = false;
   bool lossy = false;
   bool carries = true;  // false: no byte crosses the link; what is received is made up (the null transport)
 };

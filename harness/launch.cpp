@@ -53,9 +53,10 @@ void die_with_parent(pid_t parent_as_seen_here) {
   if (getppid() != parent_as_seen_here) _exit(3);
 }
 
-// Ctrl-C reaches the whole foreground group; only the runner answers it, and ends the launch.
-void ignore_terminal_signals() {
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) signal(signal_number, SIG_IGN);
+// Ctrl-C reaches the whole foreground group; only the runner answers it, and ends the launch. A link whose
+// other side has gone says so by EPIPE.
+void ignore_signals() {
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) signal(signal_number, SIG_IGN);
 }
 
 std::pair<Descriptor, Descriptor> make_pipe(const char* purpose) {
@@ -351,7 +352,7 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
 }
 
 [[noreturn]] void parent_main(const LaunchSpec& spec, Work& work, LaunchBoard& board, int lifeline) {
-  ignore_terminal_signals();
+  ignore_signals();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   int status = 0;
   const auto failed = [&](const LaunchFailure& failure) {
@@ -391,7 +392,7 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
 
 // Process outside the new namespaces that holds their first process. Its end is the end of all of them.
 [[noreturn]] void keeper_main(const LaunchSpec& spec, Work& work, LaunchBoard& board, int lifeline) {
-  ignore_terminal_signals();
+  ignore_signals();
   try {
     enter_isolation(spec.isolation);
     const pid_t parent = fork();

@@ -5,21 +5,14 @@
 #include <climits>
 #include <cstring>
 
+#include "harness/refusals.h"
+
 namespace ipcmark {
 
 void set_pipe_capacity(std::string_view transport, int fd, const Capacity& capacity,
                        std::size_t message_bytes) {
-  switch (capacity.kind) {
-    case Capacity::Kind::standard:
-      return;
-    case Capacity::Kind::rendezvous:
-      throw Unsupported(
-          fmt::format("{}: no rendezvous (capacity 0): the kernel keeps what is written", transport));
-    case Capacity::Kind::unbounded:
-      throw Unsupported(fmt::format("{}: its buffer is bounded", transport));
-    case Capacity::Kind::bounded:
-      break;
-  }
+  require_buffered(transport, capacity);
+  if (capacity.kind == Capacity::Kind::standard) return;
   const bool too_many = capacity.messages > static_cast<std::uint64_t>(INT_MAX) / message_bytes;
   if (!too_many && fcntl(fd, F_SETPIPE_SZ, static_cast<int>(capacity.messages * message_bytes)) >= 0) return;
   throw Unsupported(

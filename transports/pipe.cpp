@@ -23,7 +23,9 @@ class Pipe {
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
                                .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
-                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield}};
+                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .sender_sees_death = true,
+                               .receiver_sees_death = true};
 
   explicit Pipe(const Shape& shape) : shape_(shape) {
     std::array<int, 2> ends;

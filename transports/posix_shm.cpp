@@ -22,7 +22,8 @@ class PosixShmRegion {
  public:
   using Mapping = MemoryMap;
 
-  PosixShmRegion(const Shape&, std::size_t bytes) : name_("/" + unique_name()), bytes_(bytes), maker_(getpid()) {
+  PosixShmRegion(const Shape&, std::size_t bytes)
+      : name_("/" + unique_name()), bytes_(bytes), maker_(getpid()) {
     const Descriptor object(shm_open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!object) throw std::system_error(errno, std::generic_category(), "shm_open " + name_);
     // Pages come only when they are touched; without this a full file system would answer with SIGBUS then.
@@ -48,7 +49,8 @@ class PosixShmRegion {
     const Descriptor object(shm_open(name_.c_str(), O_RDWR | O_CLOEXEC, 0));
     if (!object) throw std::system_error(errno, std::generic_category(), "shm_open " + name_);
     // The maker writes the header only; a role has all pages there before it starts.
-    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | (getpid() == maker_ ? 0 : MAP_POPULATE), object.get(), 0);
+    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | (getpid() == maker_ ? 0 : MAP_POPULATE), object.get(), 0);
     if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap " + name_);
     return {memory, bytes_};
   }

@@ -1,0 +1,83 @@
+// fifo(7): a pipe with a name, between any two processes that may open it. Opening is a rendezvous: it sleeps
+// until the other side opens too, so a pair must open its FIFOs in the same order.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "harness/isolation.h"
+#include "harness/pipe_ends.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+namespace {
+
+class Fifo {
+ public:
+  static constexpr std::string_view name = "fifo";
+  static constexpr Facts facts{.summary = "pipe with a name; opening is a rendezvous",
+                               .model = Facts::Model::message_passing,
+                               .naming = Facts::Naming::path,
+                               .unit = Facts::Unit::bytes,
+                               .scope = Facts::Scope::machine,
+                               .standard = Facts::Standard::posix,
+                               .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .sender_sees_death = true,
+                               .receiver_sees_death = true};
+
+  explicit Fifo(const Shape& shape)
+      : shape_(shape), path_(shape.directory + "/" + unique_name()), maker_(getpid()) {
+    if (mkfifo(path_.c_str(), 0600) != 0) fail("mkfifo");
+    try {
+      // The capacity goes with the last descriptor, so it is set when the link opens; tried here, so that
+      // what is refused is known before. O_RDWR on a FIFO does not sleep (Linux; POSIX leaves it undefined).
+      open_as(O_RDWR);
+    } catch (...) {
+      unlink(path_.c_str());
+      throw;
+    }
+  }
+  ~Fifo() {
+    if (getpid() == maker_) unlink(path_.c_str());
+  }
+  Fifo(const Fifo&) = delete;
+  Fifo& operator=(const Fifo&) = delete;
+
+  PipeSender open_sender(unsigned, Meeting&) {
+    Descriptor end = open_as(O_WRONLY);
+    if (shape_.send_wait != Wait::block) set_nonblocking(end.get());
+    return PipeSender(std::move(end), shape_.send_wait);
+  }
+  PipeReceiver open_receiver(unsigned, Meeting&) {
+    Descriptor end = open_as(O_RDONLY);
+    if (shape_.receive_wait != Wait::block) set_nonblocking(end.get());
+    return PipeReceiver(std::move(end), shape_.receive_wait);
+  }
+
+ private:
+  [[noreturn]] void fail(const char* call) const {
+    throw std::system_error(errno, std::generic_category(), std::string(call) + " " + path_);
+  }
+  Descriptor open_as(int mode) const {
+    int fd;
+    while ((fd = open(path_.c_str(), mode | O_CLOEXEC)) < 0) {
+      if (errno != EINTR) fail("open");
+    }
+    Descriptor end(fd);
+    set_pipe_capacity(name, end.get(), shape_.capacity, shape_.message_bytes);
+    return end;
+  }
+
+  Shape shape_;
+  std::string path_;
+  pid_t maker_;
+};
+
+IPCMARK_TRANSPORT(Fifo);
+
+}  // namespace
+}  // namespace ipcmark

@@ -1,0 +1,169 @@
+// mq_overview(7): a queue of whole messages with priorities (all are sent with the same one, so it is first
+// in, first out). Nobody learns that the other side has gone; the end of the stream is an empty message.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <mqueue.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "harness/descriptor.h"
+#include "harness/isolation.h"
+#include "harness/meeting.h"
+#include "harness/refusals.h"
+#include "harness/wait.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+namespace {
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+// A descriptor of one's own, so that O_NONBLOCK is each side's own. On Linux an mqd_t is a file descriptor,
+// which poll(2) takes (mq_overview(7)).
+Descriptor open_queue(const std::string& name, int mode, Wait wait) {
+  Descriptor queue(mq_open(name.c_str(), mode | O_CLOEXEC | (wait == Wait::block ? 0 : O_NONBLOCK)));
+  if (!queue) fail("mq_open " + name);
+  return queue;
+}
+
+CapacityFacts::Limit queue_limit(const Descriptor& queue) {
+  mq_attr attributes;
+  if (mq_getattr(queue.get(), &attributes) != 0) fail("mq_getattr");
+  return {static_cast<std::uint64_t>(attributes.mq_maxmsg), "messages", "mq_getattr"};
+}
+
+class QueueSender {
+ public:
+  QueueSender(Descriptor queue, const Shape& shape, const Meeting& meeting)
+      : queue_(std::move(queue)),
+        ready_(shape.send_wait, POLLOUT),
+        meeting_(meeting),
+        receivers_(shape.receivers) {}
+
+  Io send(std::span<const std::byte> message) {
+    while (mq_send(queue_.get(), reinterpret_cast<const char*>(message.data()), message.size(), 0) != 0) {
+      if (errno == EAGAIN) return Io::again;
+      if (errno != EINTR) fail("mq_send");
+    }
+    return Io::done;
+  }
+  // The last sender leaves an end mark for each receiver.
+  Io finish() {
+    if (!left_) marks_to_leave_ = meeting_.leave_as_sender() ? receivers_ : 0;
+    left_ = true;
+    for (; marks_to_leave_ > 0; --marks_to_leave_) {
+      if (const Io io = send({}); io != Io::done) return io;
+    }
+    return Io::done;
+  }
+  void wait_to_send() { ready_(queue_.get()); }
+  std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
+
+ private:
+  Descriptor queue_;
+  ReadyWait ready_;
+  Meeting meeting_;
+  unsigned receivers_;
+  bool left_ = false;
+  unsigned marks_to_leave_ = 0;
+};
+
+class QueueReceiver {
+ public:
+  QueueReceiver(Descriptor queue, const Shape& shape)
+      : queue_(std::move(queue)), ready_(shape.receive_wait, POLLIN) {}
+
+  // The queue's mq_msgsize is the message's size, so the message can be received where it is wanted.
+  Io receive(std::span<std::byte> message) {
+    if (ended_) return Io::closed;
+    ssize_t got;
+    while ((got = mq_receive(queue_.get(), reinterpret_cast<char*>(message.data()), message.size(),
+                             nullptr)) < 0) {
+      if (errno == EAGAIN) return Io::again;
+      if (errno != EINTR) fail("mq_receive");
+    }
+    ended_ = got == 0;
+    if (ended_) return Io::closed;
+    if (static_cast<std::size_t>(got) == message.size()) return Io::done;
+    throw std::system_error(EPROTO, std::generic_category(),
+                            fmt::format("mq_receive: {} B instead of {} B", got, message.size()));
+  }
+  void wait_to_receive() { ready_(queue_.get()); }
+  std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
+
+ private:
+  Descriptor queue_;
+  ReadyWait ready_;
+  bool ended_ = false;
+};
+
+class PosixMq {
+ public:
+  static constexpr std::string_view name = "posix_mq";
+  static constexpr Facts facts{.summary = "POSIX message queue",
+                               .model = Facts::Model::message_passing,
+                               .naming = Facts::Naming::path,
+                               .unit = Facts::Unit::messages,
+                               .scope = Facts::Scope::machine,
+                               .standard = Facts::Standard::posix,
+                               .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield}};
+
+  explicit PosixMq(const Shape& shape) : shape_(shape), name_("/" + unique_name()), maker_(getpid()) {
+    require_buffered(name, shape.capacity);
+    require_within(name, fmt::format("{} B", shape.message_bytes), shape.message_bytes,
+                   "fs.mqueue.msgsize_max");
+    std::uint64_t messages = shape.capacity.messages;
+    if (shape.capacity.kind == Capacity::Kind::bounded) {
+      require_within(name, fmt::format("capacity {}", messages), messages, "fs.mqueue.msg_max");
+    } else {
+      // As the kernel does for a queue whose size nobody asks for.
+      messages = std::min(read_sysctl("fs.mqueue.msg_default").value_or(10),
+                          read_sysctl("fs.mqueue.msg_max").value_or(10));
+    }
+    mq_attr attributes{};
+    attributes.mq_maxmsg = static_cast<long>(messages);
+    attributes.mq_msgsize = static_cast<long>(shape.message_bytes);
+    const Descriptor made(mq_open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes));
+    if (made) return;
+    if (errno == EMFILE) {  // of RLIMIT_MSGQUEUE, unless the process has run out of descriptors
+      rlimit bytes{};
+      getrlimit(RLIMIT_MSGQUEUE, &bytes);
+      throw Unsupported(
+          fmt::format("{}: {} messages of {} B are over RLIMIT_MSGQUEUE ({} B for all queues of "
+                      "a user, their overhead included); raise it with ulimit -q",
+                      name, messages, shape.message_bytes, bytes.rlim_cur));
+    }
+    if (errno == ENOSPC) throw Unsupported(fmt::format("{}: no queue left under fs.mqueue.queues_max", name));
+    fail("mq_open " + name_);
+  }
+  ~PosixMq() {
+    if (getpid() == maker_) mq_unlink(name_.c_str());
+  }
+  PosixMq(const PosixMq&) = delete;
+  PosixMq& operator=(const PosixMq&) = delete;
+
+  QueueSender open_sender(unsigned, Meeting& meeting) {
+    return QueueSender(open_queue(name_, O_WRONLY, shape_.send_wait), shape_, meeting);
+  }
+  QueueReceiver open_receiver(unsigned, Meeting&) {
+    return QueueReceiver(open_queue(name_, O_RDONLY, shape_.receive_wait), shape_);
+  }
+
+ private:
+  Shape shape_;
+  std::string name_;
+  pid_t maker_;
+};
+
+IPCMARK_TRANSPORT(PosixMq);
+
+}  // namespace
+}  // namespace ipcmark

@@ -1,0 +1,210 @@
+// sysvipc(7), msgop(2): a queue of typed messages. The kernel takes type and text from one piece of memory,
+// so each side copies between the caller's buffer and its own: that copy is part of this mechanism's price.
+
+#include <fmt/format.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "harness/isolation.h"
+#include "harness/meeting.h"
+#include "harness/refusals.h"
+#include "harness/wait.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+namespace {
+
+constexpr long data_type = 1, end_type = 2;
+
+[[noreturn]] void fail(const char* call) { throw std::system_error(errno, std::generic_category(), call); }
+
+CapacityFacts::Limit queue_limit(int queue) {
+  msqid_ds state;
+  if (msgctl(queue, IPC_STAT, &state) != 0) fail("msgctl(IPC_STAT)");
+  return {state.msg_qbytes, "bytes", "msg_qbytes"};
+}
+
+// What msgsnd and msgrcv call a msgbuf: the type, then the text.
+class TypedMessage {
+ public:
+  explicit TypedMessage(std::size_t text_bytes) : bytes_(sizeof(long) + text_bytes) {}
+
+  void set_type(long type) { std::memcpy(bytes_.data(), &type, sizeof type); }
+  long type() const {
+    long type;
+    std::memcpy(&type, bytes_.data(), sizeof type);
+    return type;
+  }
+  std::byte* text() { return bytes_.data() + sizeof(long); }
+  void* raw() { return bytes_.data(); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+class TypedSender {
+ public:
+  TypedSender(int queue, const Shape& shape, const Meeting& meeting)
+      : queue_(queue),
+        flags_(shape.send_wait == Wait::block ? 0 : IPC_NOWAIT),
+        ready_(shape.send_wait, 0),
+        message_(shape.message_bytes),
+        meeting_(meeting),
+        receivers_(shape.receivers) {}
+
+  Io send(std::span<const std::byte> message) {
+    std::memcpy(message_.text(), message.data(), message.size());
+    return put(data_type, message.size());
+  }
+  // The last sender leaves an end mark for each receiver.
+  Io finish() {
+    if (!left_) marks_to_leave_ = meeting_.leave_as_sender() ? receivers_ : 0;
+    left_ = true;
+    for (; marks_to_leave_ > 0; --marks_to_leave_) {
+      if (const Io io = put(end_type, 0); io != Io::done) return io;
+    }
+    return Io::done;
+  }
+  void wait_to_send() { ready_(-1); }
+  std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
+
+ private:
+  Io put(long type, std::size_t text_bytes) {
+    message_.set_type(type);
+    while (msgsnd(queue_, message_.raw(), text_bytes, flags_) != 0) {
+      if (errno == EAGAIN) return Io::again;
+      if (errno != EINTR) fail("msgsnd");
+    }
+    return Io::done;
+  }
+
+  int queue_;
+  int flags_;
+  ReadyWait ready_;
+  TypedMessage message_;
+  Meeting meeting_;
+  unsigned receivers_;
+  bool left_ = false;
+  unsigned marks_to_leave_ = 0;
+};
+
+class TypedReceiver {
+ public:
+  TypedReceiver(int queue, const Shape& shape)
+      : queue_(queue),
+        flags_(shape.receive_wait == Wait::block ? 0 : IPC_NOWAIT),
+        ready_(shape.receive_wait, 0),
+        message_(shape.message_bytes) {}
+
+  Io receive(std::span<std::byte> message) {
+    if (ended_) return Io::closed;
+    constexpr long first_of_any_type = 0;
+    ssize_t got;
+    while ((got = msgrcv(queue_, message_.raw(), message.size(), first_of_any_type, flags_)) < 0) {
+      if (errno == ENOMSG) return Io::again;
+      if (errno != EINTR) fail("msgrcv");
+    }
+    ended_ = message_.type() == end_type;
+    if (ended_) return Io::closed;
+    if (static_cast<std::size_t>(got) != message.size()) {
+      throw std::system_error(EPROTO, std::generic_category(),
+                              fmt::format("msgrcv: {} B instead of {} B", got, message.size()));
+    }
+    std::memcpy(message.data(), message_.text(), message.size());
+    return Io::done;
+  }
+  void wait_to_receive() { ready_(-1); }
+  std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
+
+ private:
+  int queue_;
+  int flags_;
+  ReadyWait ready_;
+  TypedMessage message_;
+  bool ended_ = false;
+};
+
+// Removes the queue when its maker destroys it. Removing ends every wait on it at once, messages or not: so
+// it stays until the roles have ended.
+class OwnedQueue {
+ public:
+  explicit OwnedQueue(int id) : id_(id), maker_(getpid()) {}
+  OwnedQueue(OwnedQueue&& other) noexcept : id_(std::exchange(other.id_, -1)), maker_(other.maker_) {}
+  OwnedQueue& operator=(OwnedQueue&&) = delete;
+  ~OwnedQueue() {
+    if (id_ >= 0 && getpid() == maker_) msgctl(id_, IPC_RMID, nullptr);
+  }
+  int id() const { return id_; }
+
+ private:
+  int id_;
+  pid_t maker_;
+};
+
+class SysvMq {
+ public:
+  static constexpr std::string_view name = "sysv_mq";
+  static constexpr Facts facts{.summary = "System V message queue",
+                               .model = Facts::Model::message_passing,
+                               .naming = Facts::Naming::key,
+                               .unit = Facts::Unit::messages,
+                               .scope = Facts::Scope::machine,
+                               .standard = Facts::Standard::system_v,
+                               .send_waits = {Wait::block, Wait::spin, Wait::yield},
+                               .receive_waits = {Wait::block, Wait::spin, Wait::yield}};
+
+  explicit SysvMq(const Shape& shape) : shape_(shape), queue_(make(shape)) {
+    msqid_ds state;
+    if (msgctl(queue_.id(), IPC_STAT, &state) != 0) fail("msgctl(IPC_STAT)");
+    if (shape.message_bytes > state.msg_qbytes) {  // msgsnd would wait for ever
+      throw Unsupported(fmt::format("{}: {} B is over the {} B that a queue holds; raise kernel.msgmnb", name,
+                                    shape.message_bytes, state.msg_qbytes));
+    }
+    if (shape.capacity.kind != Capacity::Kind::bounded) return;
+    state.msg_qbytes = shape.capacity.messages * shape.message_bytes;
+    if (msgctl(queue_.id(), IPC_SET, &state) != 0) fail("msgctl(IPC_SET)");
+  }
+
+  TypedSender open_sender(unsigned, Meeting& meeting) { return TypedSender(open(), shape_, meeting); }
+  TypedReceiver open_receiver(unsigned, Meeting&) { return TypedReceiver(open(), shape_); }
+  OwnedQueue take_remains() { return std::move(queue_); }
+
+ private:
+  OwnedQueue make(const Shape& shape) {
+    require_buffered(name, shape.capacity);
+    require_within(name, fmt::format("{} B", shape.message_bytes), shape.message_bytes, "kernel.msgmax");
+    if (shape.capacity.kind == Capacity::Kind::bounded) {
+      const std::uint64_t messages = shape.capacity.messages;
+      std::uint64_t bytes;
+      if (__builtin_mul_overflow(messages, shape.message_bytes, &bytes)) bytes = UINT64_MAX;
+      require_within(name, fmt::format("capacity {} of {} B", messages, shape.message_bytes), bytes,
+                     "kernel.msgmnb");
+    }
+    for (;;) {
+      key_ = unique_sysv_key();
+      if (const int id = msgget(key_, IPC_CREAT | IPC_EXCL | 0600); id >= 0) return OwnedQueue(id);
+      if (errno == ENOSPC) throw Unsupported(fmt::format("{}: no queue left under kernel.msgmni", name));
+      if (errno != EEXIST) fail("msgget");
+    }
+  }
+  int open() const {
+    const int id = msgget(key_, 0);
+    if (id < 0) fail("msgget of the link's key");
+    return id;
+  }
+
+  Shape shape_;
+  key_t key_ = 0;  // written by make()
+  OwnedQueue queue_;
+};
+
+IPCMARK_TRANSPORT(SysvMq);
+
+}  // namespace
+}  // namespace ipcmark

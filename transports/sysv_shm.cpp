@@ -1,0 +1,107 @@
+// sysvipc(7), shmop(2): the ring of slots in a System V shared memory segment.
+
+#include <fmt/format.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "harness/isolation.h"
+#include "harness/ring_link.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+namespace {
+
+constexpr std::string_view transport_name = "sysv_shm";
+
+[[noreturn]] void fail(const char* call) { throw std::system_error(errno, std::generic_category(), call); }
+
+class Attachment {
+ public:
+  Attachment(void* memory, std::size_t bytes) : memory_(static_cast<std::byte*>(memory)), bytes_(bytes) {}
+  Attachment(Attachment&& other) noexcept
+      : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}
+  Attachment& operator=(Attachment&&) = delete;
+  ~Attachment() {
+    if (memory_ != nullptr) shmdt(memory_);
+  }
+  std::span<std::byte> bytes() const { return {memory_, bytes_}; }
+
+ private:
+  std::byte* memory_;
+  std::size_t bytes_;
+};
+
+// The kernel keeps a removed segment until the last process detaches from it, so the key can go early.
+class SysvShmRegion {
+ public:
+  using Mapping = Attachment;
+
+  SysvShmRegion(const Shape&, std::size_t bytes) : bytes_(bytes), maker_(getpid()) {
+    // The kernel would promise more than there is and kill somebody later; tmpfs draws the line here.
+    const auto half_of_memory = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) / 2 *
+                                static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    if (bytes > half_of_memory) {
+      throw Unsupported(fmt::format("{}: needs {} B, over half of this machine's memory ({} B)",
+                                    transport_name, bytes, half_of_memory));
+    }
+    do {
+      key_ = unique_sysv_key();
+      id_ = shmget(key_, bytes, IPC_CREAT | IPC_EXCL | 0600);
+    } while (id_ < 0 && errno == EEXIST);
+    if (id_ >= 0) return;
+    if (errno == EINVAL || errno == ENOSPC || errno == ENOMEM) {
+      throw Unsupported(
+          fmt::format("{}: a segment of {} B was refused ({}); kernel.shmmax, shmall and shmmni bound it",
+                      transport_name, bytes, strerror(errno)));
+    }
+    fail("shmget");
+  }
+  ~SysvShmRegion() {
+    if (getpid() == maker_) shmctl(id_, IPC_RMID, nullptr);
+  }
+  SysvShmRegion(const SysvShmRegion&) = delete;
+  SysvShmRegion& operator=(const SysvShmRegion&) = delete;
+
+  Attachment map() const {
+    const int id = shmget(key_, 0, 0);
+    if (id < 0) fail("shmget of the link's key");
+    void* const memory = shmat(id, nullptr, 0);
+    if (memory == reinterpret_cast<void*>(-1)) fail("shmat");
+    // The maker writes the header only; a role has all pages there before it starts. Before Linux 5.14 they
+    // come as they are touched.
+    if (getpid() != maker_) madvise(memory, bytes_, MADV_POPULATE_WRITE);
+    return {memory, bytes_};
+  }
+
+ private:
+  key_t key_ = 0;
+  int id_ = -1;
+  std::size_t bytes_;
+  pid_t maker_;
+};
+
+class SysvShm : public RingLink<SysvShmRegion> {
+ public:
+  static constexpr std::string_view name = transport_name;
+  static constexpr Facts facts{.summary = "ring of slots in System V shared memory",
+                               .model = Facts::Model::shared_memory,
+                               .naming = Facts::Naming::key,
+                               .unit = Facts::Unit::messages,
+                               .scope = Facts::Scope::machine,
+                               .standard = Facts::Standard::system_v,
+                               .send_waits = ring_waits,
+                               .receive_waits = ring_waits};
+
+  explicit SysvShm(const Shape& shape) : RingLink(name, shape) {}
+};
+
+IPCMARK_TRANSPORT(SysvShm);
+
+}  // namespace
+}  // namespace ipcmark
