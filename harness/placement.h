@@ -1,8 +1,8 @@
-// Which processing unit (PU: one hardware thread) each role of a launch runs on, named by what the PUs share;
-// and the binding itself. The only part of ipcmark that knows hwloc; nothing of hwloc shows here.
+// Which processing unit (PU: one hardware thread) each role of a launch runs on, named by what the PUs
+// share; and the binding itself. The only part of ipcmark that knows hwloc; nothing of hwloc shows here.
 //
-// A PU is named by its hwloc logical index, as `lstopo` prints it ("PU L#3"); an OS index, where one appears,
-// says so.
+// A PU is named by its hwloc logical index, as `lstopo` prints it ("PU L#3"); an OS index, where one
+// appears, says so.
 //
 // ## The classes
 // Every pair of PUs belongs to exactly one class: the first line that holds, read from the top.
@@ -16,26 +16,23 @@
 //   same_numa      one NUMA node of a package that has several, no common L2 or L3
 //   same_package   one package that has no NUMA nodes inside it to tell apart, no common L2 or L3
 //
-// From closest to farthest: same_pu < same_core < same_l2 < same_l3 < same_numa < same_package < cross_numa <
-// cross_package, which is the order of PlacementClass. Why so:
-// - Two sockets of one node each, the common server, differ in package and node; the name is cross_package,
-// so that
-//   cross_numa always means the shorter of the two ways. Where firmware reports one node over several
-//   packages (interleaved memory, many virtual machines) the pair is cross_package as well.
-// - Two NUMA nodes under one reported L3 (Intel sub-NUMA clustering, numa=fake) are cross_numa: their slices
-// and their
-//   memory are apart, whatever CPUID says about the cache.
-// - Where package and NUMA node are the same set of PUs the package gives the name, so same_package is what
-// an EPYC
-//   shows between two CCXs at NPS1, and same_numa the same pair at NPS4.
+// From closest to farthest: same_pu < same_core < same_l2 < same_l3 < same_numa < same_package <
+// cross_numa < cross_package, which is the order of PlacementClass. Why so:
+// - Two sockets of one node each, the common server, differ in package and node; the name is
+//   cross_package, so that cross_numa always means the shorter of the two ways. Where firmware reports
+//   one node over several packages (interleaved memory, many virtual machines) the pair is cross_package
+//   as well.
+// - Two NUMA nodes under one reported L3 (Intel sub-NUMA clustering, numa=fake) are cross_numa: their
+//   slices and their memory are apart, whatever CPUID says about the cache.
+// - Where package and NUMA node are the same set of PUs the package gives the name, so same_package is
+//   what an EPYC shows between two CCXs at NPS1, and same_numa the same pair at NPS4.
 // - A machine with no L3, or none that hwloc is told of (many ARM and virtual machines), has same_package
-// where others
-//   have same_l3. A level that is not reported is never shared. No core reported: each PU is a core of its
-//   own. No package reported: the machine is one package.
+//   where others have same_l3. A level that is not reported is never shared. No core reported: each PU is
+//   a core of its own. No package reported: the machine is one package.
 // - L1, and an L4 or other cache beyond L3, make no class.
 //
-// Thread-safety: a Topology never changes once made; copies share it, and any thread or forked child may read
-// it.
+// Thread-safety: a Topology never changes once made; copies share it, and any thread or forked child may
+// read it.
 #pragma once
 
 #include <cstdint>
@@ -92,7 +89,7 @@ class Topology {
   unsigned packages() const;
   unsigned numa_nodes() const;
   unsigned cores() const;
-  // One entry per kind of cache (type, level, size, sharing), by level.
+  // One entry for each combination of type, level, size and sharing that is there, by level.
   std::vector<CacheInfo> caches() const;
 
   // The class of a pair. Throws std::out_of_range when a PU is not visible.
@@ -122,8 +119,7 @@ PlacementRequest parse_placement(std::string_view placement);
 
 struct Placement {
   std::string name;  // what to record: the one class taken, the indexes as asked, or "unpinned"
-  std::vector<std::vector<int>>
-      role_pus;  // per role; an inner vector is empty when unpinned, else holds one PU
+  std::vector<std::vector<int>> role_pus;  // one per role: empty when unpinned, else one PU
   // Roles outnumber PUs, so that some take turns on one: true of same_pu with two roles or more.
   bool oversubscribed = false;
   // One line for a person when roles take turns, or when two roles stand closer than the class; else empty.
@@ -132,15 +128,12 @@ struct Placement {
 
 // PUs for `roles` roles. A class takes its PUs from the allowed ones so, and always the same on one machine:
 // 1. The first pair of the class: on a hybrid machine the pair whose lesser PU is of the most capable kind,
-// then the
-//    one with the lowest logical indexes.
-// 2. Every further PU, in the same order, that stands in this class to each one already taken (one PU per L2
-// for
-//    same_l3, one per package for cross_package). Up to here any two roles are a pair of the class.
-// 3. When roles remain, second, third ... PUs from the neighbourhood of each one of those in turn (PUs closer
-// to it
-//    than the class), fresh cores before second hardware threads. Roles next to each other in number, so also
-//    sender 0 and receiver 1, still stand in the class; `note` says that others stand closer.
+//    then the one with the lowest logical indexes.
+// 2. Every further PU, in the same order, that stands in this class to each one already taken (one PU per
+//    L2 for same_l3, one per package for cross_package). Up to here any two roles are a pair of the class.
+// 3. When roles remain, second, third ... PUs from the neighbourhood of each one of those in turn (PUs
+//    closer to it than the class), fresh cores before second hardware threads. Roles next to each other in
+//    number, so also sender 0 and receiver 1, still stand in the class; `note` says that others are closer.
 // 4. When roles remain, the same PUs again, round-robin: oversubscribed.
 // Explicit PUs go round-robin over the roles as given.
 //
