@@ -63,17 +63,19 @@ class CapacityProbe final : public Work {
     std::uint64_t sent = 0, allowed = 0;
     const std::uint64_t most =
         std::min(most_messages, std::max<std::uint64_t>(1, most_bytes / case_.message_bytes));
-    // A link may make room a moment later without a receiver: TCP does when its own peer acknowledges.
     const auto went_in = [&] {
-      constexpr unsigned tries = 20;
+      const Io io = writer.try_write(sent);
+      if (io == Io::closed) throw PeerClosed("capacity probe: the receiver has closed the link");
+      if (io == Io::again) return false;
+      role.moved(++sent);
+      return true;
+    };
+    // A link may make room a moment later without a receiver: TCP does when its own peer acknowledges.
+    const auto went_in_after_a_while = [&] {
+      constexpr unsigned tries = 5;
       constexpr useconds_t between_us = 200;
       for (unsigned attempt = 0; attempt < tries; ++attempt) {
-        const Io io = writer.try_write(sent);
-        if (io == Io::closed) throw PeerClosed("capacity probe: the receiver has closed the link");
-        if (io == Io::done) {
-          role.moved(++sent);
-          return true;
-        }
+        if (went_in()) return true;
         usleep(between_us);
       }
       return false;
@@ -86,7 +88,7 @@ class CapacityProbe final : public Work {
 
     for (unsigned round = 0; round < rounds; ++round) {
       const std::uint64_t before = sent;
-      while (sent - before < most && went_in()) {
+      while (sent - before < most && went_in_after_a_while()) {
       }
       const std::uint64_t fits = sent - before;
       figures[ProbeFigures::fits_min] = round == 0 ? fits : std::min(figures[ProbeFigures::fits_min], fits);

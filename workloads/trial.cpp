@@ -130,8 +130,7 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   return measurement;
 }
 
-CapacityFacts probe_capacity(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
-                             const TrialContext& context) {
+CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& context) {
   const TransportEntry& transport = transport_of(benchmark_case);
   CapacityFacts facts;
   if (!transport.traits.facts.carries) {
@@ -145,7 +144,7 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const std::vector<std::
     return facts;
   }
   probed.send_wait = probed.receive_wait = Wait::spin;
-  const LaunchSpec spec = spec_for(probed, {"sender 0", "receiver 1"}, role_pus, context);
+  const LaunchSpec spec = spec_for(probed, {"sender 0", "receiver 1"}, {{}, {}}, context);
   const std::unique_ptr<Work> work = transport.make_probe(probed, shape_of(probed));
   const SharedLaunchBoard board;
   if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) {

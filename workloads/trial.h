@@ -25,9 +25,9 @@ using TrialOutcome = std::variant<Measurement, LaunchFailure>;
 TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
                        const TrialOptions& options, const TrialContext& context);
 
-// What the case's link holds; sizes, waits and limits as in the case. `note` tells what could not be found.
-CapacityFacts probe_capacity(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
-                             const TrialContext& context);
+// What the case's link holds, probed by two unpinned roles; sizes and limits as in the case, waits do not
+// matter. `note` tells what could not be found.
+CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& context);
 
 // For each case the reason why its link cannot be made on this machine, or an empty string. All are tried in
 // one child under the context's isolation, so the cases must agree in their limits. Throws std::system_error.

@@ -201,7 +201,7 @@ class Run {
       fail(planned, 0, *failure);
       if (!was_interrupted() && out_.insert(planned.id).second) launches_planned_ -= plan_.launches;
     } else if (const ProbeKey key = probe_key(benchmark_case); !capacities_.contains(key)) {
-      capacities_.emplace(key, probe_capacity(benchmark_case, planned.role_pus, context));
+      capacities_.emplace(key, probe_capacity(benchmark_case, context));
     }
     ++launches_done_;
   }
