@@ -270,8 +270,8 @@ def draw_lines(figure: Figure, layout: Layout, footer: list[str]):
     row_heights = []
     for number, row in enumerate(groups):
         most = max(len(panel.lines) for panel in row)
-        body = max(250, most * KEY_GAP) if layout.labels_beside else 230
-        below = 48
+        body = max(280, most * KEY_GAP) if layout.labels_beside else 230
+        below = 62 if number + 1 < len(groups) else 46
         if not layout.labels_beside and _key_follows(groups, number):
             below += max(_key_height(panel, span) for panel in row)
         row_heights.append((34, body, below))
@@ -551,6 +551,8 @@ def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: S
     axes.yaxis.set_major_locator(NullLocator())
     axes.grid(axis="x", color=GRID, linewidth=1)
     axes.set_axisbelow(True)
+    rules = [[(limits[0], number), (limits[1], number)] for number in range(len(rows))]
+    axes.add_collection(LineCollection(rules, colors=GRID, linewidths=0.5, zorder=0.5))
     for number, row in enumerate(rows):
         dot = row.dots[column]
         y = number + (0.5 if beside else 0.72)

@@ -320,8 +320,8 @@ def groups_by(entries: list[Entry], key) -> list[tuple[tuple, list[Entry]]]:
 
 
 HOW_TO_READ_SPREAD = (
-    "Bars are the exact 95 % interval of the median over launches, or the whole range, thin, where fewer than six "
-    "launches give none. Hollow marks are noisy."
+    "Bars: 95 % interval of the median over launches; thin, their whole range where fewer than six give no interval. "
+    "Hollow marks: noisy."
 )
 
 
@@ -415,15 +415,12 @@ def overview(entries: list[Entry], name: str, title: str, metric: Metric, tail: 
     if not rows:
         return []
     # The placement with the most rows leads, so that the order it gives is read down a full column.
-    placements.sort(key=lambda placement: -sum(placement in dots for dots in rows.values()))
-    smaller_is_better = metric.y == "time"
+    placements.sort(key=lambda name: -sum(name in dots for dots in rows.values()))
 
     def order(key):
-        for i, placement in enumerate(placements):
-            if placement in rows[key]:
-                value = rows[key][placement].value.value
-                return (i, value if smaller_is_better else -value)
-        return (len(placements), 0)
+        column = next(i for i, placement in enumerate(placements) if placement in rows[key])
+        value = rows[key][placements[column]].value.value
+        return (firsts[key].case.transport == "null", column, value if metric.y == "time" else -value)
 
     dot_rows = tuple(
         DotRow(
@@ -438,7 +435,7 @@ def overview(entries: list[Entry], name: str, title: str, metric: Metric, tail: 
         Figure(
             name=name,
             title=f"{title}, {units.message_size(size)} messages",
-            subtitle=", ".join(filter(None, ("block unless a row says otherwise", special))),
+            subtitle=", ".join(filter(None, ("both sides wait by block where a row does not say otherwise", special))),
             caption=f"{how} {HOW_TO_READ_SPREAD}",
             alt=describe_dots(dot_rows, placements, metric),
             notes=notes_of(invalid),

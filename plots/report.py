@@ -56,41 +56,44 @@ def who(entry: Entry) -> str:
     return f"{entry.case.transport} ({figures.variant_text(entry.case, entry.source)}, {entry.case.placement})"
 
 
+def who_and_size(entry: Entry) -> str:
+    return f"{who(entry)} at {units.message_size(entry.case.message_bytes)}"
+
+
 # --- numbers --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Number:
-    """A figure in a table: its text, the text of its spread, and a remark."""
+    """A figure in a table: its text, and that of its spread or of why it has none."""
 
     text: str
     spread: str = ""
-    remark: str = ""
 
 
 NOTHING = Number(units.MISSING)
 
 
-def number(estimate: Estimate | None, show, show_range, remark: str = "") -> Number:
+def number(estimate: Estimate | None, show, show_range) -> Number:
     if estimate is None:
         return NOTHING
     if estimate.pooled:
-        return Number(show(estimate.value), "", f"pooled over {units.plural(estimate.launches, 'launch', 'launches')}")
+        return Number(show(estimate.value), "pooled")
     if not estimate.has_interval:
-        return Number(show(estimate.value), "", remark)
-    return Number(show(estimate.value), show_range(estimate.low, estimate.high), remark)
+        return Number(show(estimate.value))
+    return Number(show(estimate.value), show_range(estimate.low, estimate.high))
 
 
-def time_number(estimate, remark: str = "") -> Number:
-    return number(estimate, units.time, units.time_range, remark)
+def time_number(estimate) -> Number:
+    return number(estimate, units.time, units.time_range)
 
 
 def rate_number(estimate) -> Number:
     return number(estimate, units.rate, units.rate_range)
 
 
-def bandwidth_number(estimate, remark: str = "") -> Number:
-    return number(estimate, units.bandwidth, units.bandwidth_range, remark)
+def bandwidth_number(estimate) -> Number:
+    return number(estimate, units.bandwidth, units.bandwidth_range)
 
 
 # --- the ten-second summary -----------------------------------------------------------------------------------------
@@ -99,9 +102,11 @@ def bandwidth_number(estimate, remark: str = "") -> Number:
 @dataclass(frozen=True)
 class Tile:
     label: str
+    what: str
     value: str
     spread: str
-    detail: str
+    who: str
+    remarks: list[str]
 
 
 def best_of(entries: list[Entry], metric: figures.Metric) -> list[tuple[Estimate, Entry]]:
@@ -115,7 +120,7 @@ def best_of(entries: list[Entry], metric: figures.Metric) -> list[tuple[Estimate
     return sorted(found, key=lambda item: item[0].value if metric.y == "time" else -item[0].value)
 
 
-def tile(label: str, ranked: list[tuple[Estimate, Entry]], metric: figures.Metric, name_size: bool = False) -> Tile:
+def tile(label: str, what: str, ranked: list[tuple[Estimate, Entry]], metric: figures.Metric, name) -> Tile:
     estimate, entry = ranked[0]
     show, show_range = {
         "time": (units.time, units.time_range),
@@ -128,21 +133,16 @@ def tile(label: str, ranked: list[tuple[Estimate, Entry]], metric: figures.Metri
         spread = f"95 % interval {show_range(estimate.low, estimate.high)}"
     else:
         spread = f"{units.plural(estimate.launches, 'launch', 'launches')}, too few for an interval"
-    size = f", {units.message_size(entry.case.message_bytes)} messages" if name_size else ""
-    words = [f"{who(entry)}{size}"]
-    if entry.grade == "noisy":
-        words.append("judged noisy")
+    remarks = ["Judged noisy."] if entry.grade == "noisy" else []
     near = [
-        who(other) + (f", {units.message_size(other.case.message_bytes)}" if name_size else "")
+        name(other)
         for value, other in ranked[1:]
-        if estimate.has_interval
-        and value.has_interval
-        and not (estimate.below(value) or value.below(estimate))
+        if estimate.has_interval and value.has_interval and not (estimate.below(value) or value.below(estimate))
     ]
     if near:
-        shown = ", ".join(near[:2]) + (f" and {len(near) - 2} more" if len(near) > 2 else "")
-        words.append(f"not told apart from {shown}")
-    return Tile(label, show(estimate.value), spread, "; ".join(words))
+        more = f" and {len(near) - 2} more" if len(near) > 2 else ""
+        remarks.append(f"Not told apart from {', '.join(near[:2])}{more}.")
+    return Tile(label, what, show(estimate.value), spread, name(entry), remarks)
 
 
 def tiles_of(entries: list[Entry]) -> list[Tile]:
@@ -150,18 +150,20 @@ def tiles_of(entries: list[Entry]) -> list[Tile]:
     usual = [entry for entry in entries if figures.conditions(entry.case) == rest]
     size = figures.small_size(usual)
     small = [entry for entry in usual if entry.case.message_bytes == size]
+    kernel = [entry for entry in small if entry.case.transport in KERNEL_TRANSPORTS]
+    sizes = len({entry.case.message_bytes for entry in usual if entry.case.workload == "stream"})
+    at = f"{units.message_size(size)} messages" if small else ""
+    special = figures.conditions_text(rest) if rest else ""
     tiles = []
-    for label, chosen, metric, name_size in (
-        ("Fastest round trip", small, figures.RTT_P50, False),
-        ("Fastest through the kernel", [e for e in small if e.case.transport in KERNEL_TRANSPORTS], figures.RTT_P50, False),
-        ("Most messages", small, figures.MESSAGE_RATE, False),
-        ("Most bytes, at the best size", usual, figures.BANDWIDTH, True),
+    for label, what, chosen, metric, name in (
+        ("Fastest round trip", f"RTT p50, {at}", small, figures.RTT_P50, who),
+        ("Fastest through the kernel", f"RTT p50, {at}", kernel, figures.RTT_P50, who),
+        ("Most messages", at, small, figures.MESSAGE_RATE, who),
+        ("Most bytes", "any size measured" if sizes > 1 else at, usual, figures.BANDWIDTH, who_and_size),
     ):
         ranked = best_of(chosen, metric)
         if ranked:
-            at = "" if name_size else f", {units.message_size(size)}"
-            what = ", RTT p50" if metric is figures.RTT_P50 else ""
-            tiles.append(tile(f"{label}{at}{what}", ranked, metric, name_size))
+            tiles.append(tile(label, ", ".join(filter(None, (what, special))), ranked, metric, name))
     return tiles
 
 
@@ -196,23 +198,21 @@ def sentences_of(entries: list[Entry]) -> list[str]:
                 "times as long."
             )
             break
-    for name in dict.fromkeys(item[1].case.transport for item in ranked):
-        mine = [item for item in ranked if item[1].case.transport == name and item[1].case.access == "copy"]
-        pairs = [
-            (spin, asleep)
-            for spin in mine
-            for asleep in mine
-            if figures.family(spin[1].case) == "spinning"
-            and figures.family(asleep[1].case) == "asleep"
-            and spin[1].case.placement == asleep[1].case.placement
-            and told(spin, asleep)
+    for spin in ranked:
+        fast = spin[1].case
+        asleep = [
+            item
+            for item in ranked
+            if figures.family(item[1].case) == "asleep"
+            and (item[1].case.transport, item[1].case.placement, item[1].case.access, item[1].source)
+            == (fast.transport, fast.placement, fast.access, spin[1].source)
         ]
-        if pairs:
-            spin, asleep = pairs[0]
+        if fast.wait == "spin" and asleep and told(spin, asleep[0]):
+            slow = asleep[0]
             sentences.append(
-                f"Waiting: {name} on {spin[1].case.placement} answers in {value(spin)} when both sides wait by "
-                f"{spin[1].case.wait}, in {value(asleep)} when they wait by {asleep[1].case.wait}, "
-                f"{units.significant(asleep[0].value / spin[0].value, 2)} times as long."
+                f"Waiting: a round trip over {fast.transport} on {fast.placement} takes {value(spin)} when both sides "
+                f"spin and {value(slow)} when they sleep ({slow[1].case.wait}), "
+                f"{units.significant(slow[0].value / spin[0].value, 2)} times as long."
             )
             break
     return sentences
@@ -229,6 +229,7 @@ class HeadlineRow:
     p99: Number
     messages: Number
     bandwidth: Number
+    best_size: str
     cpu: Number
     grade: str
     grade_of: str
@@ -247,7 +248,7 @@ def headline_tables(entries: list[Entry]) -> tuple[list[tuple[str, list[Headline
     for entry in usual:
         tables.setdefault(entry.case.placement, {}).setdefault(figures.line_key(entry), []).append(entry)
     result = []
-    for placement in sorted(tables, key=figures.placement_order):
+    for placement in sorted(tables, key=lambda name: (-len(tables[name]), figures.placement_order(name))):
         rows = [headline_row(group, size) for group in tables[placement].values()]
         rows.sort(key=lambda row: row[0])
         result.append((figures.placement_text(placement), [row for _, row in rows]))
@@ -261,14 +262,18 @@ def headline_row(group: list[Entry], size: int) -> tuple[tuple, HeadlineRow]:
     ping, stream = at_small("ping_pong"), at_small("stream")
     streams = [e for e in group if e.case.workload == "stream" and e.grade != "invalid"]
     fullest = max(streams, key=lambda e: e.series.estimate("bytes_per_second").value, default=None)
+    best_size = units.MISSING
+    if fullest:
+        only = " only" if len({entry.case.message_bytes for entry in streams}) == 1 else ""
+        best_size = f"{units.message_size(fullest.case.message_bytes)}{only}"
     used = {"RTT": ping, "messages/s": stream, "GB/s": fullest}
     worst = max((e.grade for e in used.values() if e), key=GRADES.index, default="ok")
     blamed = [name for name, e in used.items() if e and e.grade == worst]
 
-    def of(entry, make, estimate, *remark):
+    def of(entry, make, estimate):
         if entry is None:
             return NOTHING
-        return Number("invalid") if entry.grade == "invalid" else make(estimate(entry.series), *remark)
+        return Number("invalid") if entry.grade == "invalid" else make(estimate(entry.series))
 
     p50 = ping.series.round_trip("p50_ns") if ping else None
     rate = stream.series.estimate("messages_per_second") if stream else None
@@ -278,12 +283,8 @@ def headline_row(group: list[Entry], size: int) -> tuple[tuple, HeadlineRow]:
         p50=of(ping, time_number, lambda s: s.round_trip("p50_ns")),
         p99=of(ping, time_number, lambda s: s.round_trip("p99_ns")),
         messages=of(stream, rate_number, lambda s: s.estimate("messages_per_second")),
-        bandwidth=of(
-            fullest,
-            bandwidth_number,
-            lambda s: s.estimate("bytes_per_second"),
-            f"at {units.message_size(fullest.case.message_bytes)}" if fullest else "",
-        ),
+        bandwidth=of(fullest, bandwidth_number, lambda s: s.estimate("bytes_per_second")),
+        best_size=best_size,
         cpu=of(stream, time_number, lambda s: s.estimate("cpu_ns_per_message")),
         grade=worst,
         grade_of="" if worst == "ok" else ", ".join(blamed),
@@ -371,7 +372,7 @@ def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
             variant=variant,
             size=case.message_bytes,
             asked="0 (rendezvous)" if capacity.asked == "0" else capacity.asked,
-            limit=f"{capacity.limit.value:,} {capacity.limit.unit}" if capacity.limit else units.MISSING,
+            limit=limit_text(capacity),
             limit_source=capacity.limit.source if capacity.limit else "",
             fits=fits_text(capacity),
             resume_after=units.count(capacity.resume_after),
@@ -380,6 +381,13 @@ def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
         asked = int(capacity.asked) if capacity.asked.isdigit() else -1
         rows.setdefault(row, (figures.transport_order(case.transport), case.message_bytes, asked, variant))
     return [row for row, _ in sorted(rows.items(), key=lambda item: item[1])]
+
+
+def limit_text(capacity: Capacity) -> str:
+    if capacity.limit is None:
+        return units.MISSING
+    value, unit = capacity.limit.value, capacity.limit.unit
+    return units.plural(value, unit[:-1]) if unit in ("messages", "bytes") else f"{value:,} {unit}"
 
 
 def fits_text(capacity: Capacity) -> str:

@@ -4,6 +4,7 @@ import math
 
 TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 RATE_UNITS = ((1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, "/s"))
+BANDWIDTH_UNITS = ((1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s"))
 BYTE_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
 MISSING = "–"
 
@@ -43,8 +44,7 @@ def rate(per_second: float | None) -> str:
 
 
 def bandwidth(bytes_per_second: float | None) -> str:
-    """GB/s, decimal, always the same unit so that a column can be compared."""
-    return MISSING if bytes_per_second is None else f"{significant(bytes_per_second / 1e9)} GB/s"
+    return _scaled(bytes_per_second, BANDWIDTH_UNITS)
 
 
 def time_range(low: float, high: float) -> str:
@@ -57,7 +57,7 @@ def rate_range(low: float, high: float) -> str:
 
 
 def bandwidth_range(low: float, high: float) -> str:
-    return f"{significant(low / 1e9)}–{significant(high / 1e9)} GB/s"
+    return _range(low, high, BANDWIDTH_UNITS)
 
 
 def _range(low: float, high: float, units) -> str:
