@@ -31,8 +31,7 @@ struct Finding {
 
 // What belongs to the moment or to this process rather than to the machine.
 struct SystemProbe {
-  std::optional<double>
-      load_average;  // processes that ran or wanted to, over the last minute (proc_loadavg(5))
+  std::optional<double> load_average;  // over the last minute (proc_loadavg(5))
   std::optional<int> perf_event_paranoid;
   std::optional<std::uint64_t> shm_free_bytes;  // of /dev/shm; nullopt when it is not there
   std::uint64_t capabilities = 0;  // effective, one bit each as in capabilities(7); 0 when not known
