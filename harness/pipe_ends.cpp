@@ -8,17 +8,34 @@
 #include "harness/refusals.h"
 
 namespace ipcmark {
+namespace {
+
+// A write begins in the last page used only if its odd bytes (count modulo the page) fit there whole
+// (fs/pipe.c): so a page holds whole small messages, and a large one may begin a page of its own. Saturates.
+std::uint64_t bytes_for(std::uint64_t messages, std::size_t message_bytes) {
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::uint64_t pages;
+  if (message_bytes <= page) {
+    const std::uint64_t messages_a_page = page / message_bytes;
+    pages = messages / messages_a_page + (messages % messages_a_page != 0);
+  } else if (__builtin_mul_overflow(messages, (message_bytes + page - 1) / page, &pages)) {
+    return UINT64_MAX;
+  }
+  return pages > UINT64_MAX / page ? UINT64_MAX : pages * page;
+}
+
+}  // namespace
 
 void set_pipe_capacity(std::string_view transport, int fd, const Capacity& capacity,
                        std::size_t message_bytes) {
   require_buffered(transport, capacity);
   if (capacity.kind == Capacity::Kind::standard) return;
-  const bool too_many = capacity.messages > static_cast<std::uint64_t>(INT_MAX) / message_bytes;
-  if (!too_many && fcntl(fd, F_SETPIPE_SZ, static_cast<int>(capacity.messages * message_bytes)) >= 0) return;
-  throw Unsupported(
-      fmt::format("{}: a buffer of {} messages of {} B was refused ({}); fs.pipe-max-size and "
-                  "fs.pipe-user-pages-soft bound it for ordinary users",
-                  transport, capacity.messages, message_bytes, too_many ? "over 2 GiB" : strerror(errno)));
+  const std::uint64_t bytes = bytes_for(capacity.messages, message_bytes);
+  if (bytes <= INT_MAX && fcntl(fd, F_SETPIPE_SZ, static_cast<int>(bytes)) >= 0) return;
+  throw Unsupported(fmt::format(
+      "{}: a buffer of {} messages of {} B was refused ({}); fs.pipe-max-size and "
+      "fs.pipe-user-pages-soft bound it for ordinary users",
+      transport, capacity.messages, message_bytes, bytes > INT_MAX ? "over 2 GiB" : strerror(errno)));
 }
 
 CapacityFacts::Limit pipe_limit(int fd) {

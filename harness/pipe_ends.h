@@ -21,9 +21,8 @@ struct PipeOperations {
 };
 
 // Sets the capacity of the pipe behind `fd` to hold at least so many messages. The kernel rounds up to a
-// power of two of pages, and a page holds whole small messages only (F_SETPIPE_SZ in fcntl(2)): what fits is
-// probed, not promised. Throws Unsupported, beginning with the transport's name, for capacities that a pipe
-// cannot have.
+// power of two of pages (F_SETPIPE_SZ in fcntl(2)), so more may fit: how many is probed, not promised. Throws
+// Unsupported, beginning with the transport's name, for capacities that a pipe cannot have.
 void set_pipe_capacity(std::string_view transport, int fd, const Capacity& capacity,
                        std::size_t message_bytes);
 

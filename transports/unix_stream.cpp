@@ -1,0 +1,38 @@
+// unix(7), SOCK_STREAM: a byte stream both ways between two processes of a machine. What it holds is the
+// sender's send buffer; a sleeping sender goes on only when three quarters of it have been drained.
+
+#include "harness/sockets.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+namespace {
+
+class UnixStream {
+ public:
+  static constexpr std::string_view name = "unix_stream";
+  static constexpr Facts facts{.summary = "Unix domain stream socket",
+                               .model = Facts::Model::message_passing,
+                               .naming = Facts::Naming::path,
+                               .unit = Facts::Unit::bytes,
+                               .scope = Facts::Scope::machine,
+                               .standard = Facts::Standard::posix,
+                               .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .sender_sees_death = true,
+                               .receiver_sees_death = true};
+
+  explicit UnixStream(const Shape& shape) : shape_(shape), listener_(name, SOCK_STREAM, shape) {}
+
+  StreamSocketPeer open_peer(unsigned side, Meeting&) {
+    return StreamSocketPeer(listener_.open(side), shape_);
+  }
+
+ private:
+  Shape shape_;
+  UnixListener listener_;
+};
+
+IPCMARK_TRANSPORT(UnixStream);
+
+}  // namespace
+}  // namespace ipcmark
