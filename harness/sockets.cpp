@@ -10,15 +10,12 @@
 #include <climits>
 #include <vector>
 
+#include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/refusals.h"
 
 namespace ipcmark {
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 Descriptor make_socket(int family, int type) {
   Descriptor made(socket(family, type | SOCK_CLOEXEC, 0));
@@ -67,27 +64,29 @@ Descriptor accept_socket(int listener, const std::string& object) {
 }
 
 NamedUnixSocket::NamedUnixSocket(std::string_view transport, int type, const std::string& directory)
-    : socket_(make_socket(AF_UNIX, type)), maker_(getpid()) {
-  const std::string path = directory + "/" + unique_name();
-  if (path.size() >= sizeof address_.sun_path) {
+    : path_(directory + "/" + unique_name(), unlink), socket_(make_socket(AF_UNIX, type)) {
+  constexpr std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
+  if (path().size() > longest) {
     throw Unsupported(
-        fmt::format("{}: {} is {} B long, the name of a socket is at most {} B; set TMPDIR to a shorter path",
-                    transport, path, path.size(), sizeof address_.sun_path - 1));
+        fmt::format("{}: {} is {} B long, the name of a socket is at most {} B; set TMPDIR to a "
+                    "shorter path",
+                    transport, path(), path().size(), longest));
   }
-  address_.sun_family = AF_UNIX;
-  path.copy(address_.sun_path, path.size());
+  const sockaddr_un own = address();
   // The directory is for this user alone (mode 0700), so nobody else can connect.
-  if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_) != 0) {
-    fail("bind " + path);
-  }
+  if (bind(socket_.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) fail("bind " + path());
 }
 
-NamedUnixSocket::~NamedUnixSocket() {
-  if (getpid() == maker_) unlink(address_.sun_path);
+sockaddr_un NamedUnixSocket::address() const {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path().copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
 }
 
 void NamedUnixSocket::connect_from(int fd) const {
-  connect_socket(fd, reinterpret_cast<const sockaddr*>(&address_), sizeof address_, path());
+  const sockaddr_un own = address();
+  connect_socket(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own, path());
 }
 
 std::optional<int> unix_send_buffer(std::string_view transport, int type, const Shape& shape) {

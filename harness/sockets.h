@@ -12,6 +12,8 @@
 #include "harness/byte_stream.h"
 #include "harness/contract.h"
 #include "harness/descriptor.h"
+#include "harness/fail.h"
+#include "harness/owned_name.h"
 #include "harness/wait.h"
 
 namespace ipcmark {
@@ -63,7 +65,7 @@ class MessageSocketPeer {
     while (::send(socket_.get(), message.data(), message.size(), send_flags_) < 0) {
       if (means_again(errno)) return Io::again;
       if (means_gone(errno)) return Io::closed;
-      if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "send");
+      if (errno != EINTR) fail("send");
     }
     return Io::done;
   }
@@ -73,14 +75,12 @@ class MessageSocketPeer {
     while ((got = ::recv(socket_.get(), message.data(), message.size(), receive_flags_)) < 0) {
       if (means_again(errno)) return Io::again;
       if (means_gone(errno)) return Io::closed;
-      if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "recv");
+      if (errno != EINTR) fail("recv");
     }
     if (static_cast<std::size_t>(got) == message.size()) return Io::done;
     ended_ = got == 0;
     if (ended_) return Io::closed;
-    throw std::system_error(EPROTO, std::generic_category(),
-                            "recv: a message of " + std::to_string(got) + " B instead of " +
-                                std::to_string(message.size()) + " B");
+    fail_wrong_size("recv", static_cast<std::size_t>(got), message.size());
   }
   Io finish() {
     if (finished_) return Io::done;
@@ -113,25 +113,22 @@ void connect_socket(int fd, const sockaddr* address, socklen_t address_bytes, co
 // Sleeps until somebody has connected. Throws std::system_error naming `object`.
 Descriptor accept_socket(int listener, const std::string& object);
 
-// A socket in the Unix domain under a fresh name in the launch's directory. The name goes when its maker
-// destroys the object. Throws std::system_error, and Unsupported when the path is longer than a sockaddr_un
-// takes.
+// A socket in the Unix domain bound to a fresh name in the launch's directory. Throws std::system_error, and
+// Unsupported when the path is longer than a sockaddr_un takes.
 class NamedUnixSocket {
  public:
   NamedUnixSocket(std::string_view transport, int type, const std::string& directory);
-  ~NamedUnixSocket();
-  NamedUnixSocket(const NamedUnixSocket&) = delete;
-  NamedUnixSocket& operator=(const NamedUnixSocket&) = delete;
 
   int fd() const { return socket_.get(); }
   Descriptor take() { return std::move(socket_); }
-  std::string path() const { return address_.sun_path; }
+  const std::string& path() const { return path_.text(); }
   void connect_from(int fd) const;
 
  private:
+  sockaddr_un address() const;
+
+  OwnedName path_;
   Descriptor socket_;
-  sockaddr_un address_{};
-  pid_t maker_;
 };
 
 // The size for SO_SNDBUF with which a socket in the Unix domain holds so many messages; nullopt for the

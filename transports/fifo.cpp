@@ -4,11 +4,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <cerrno>
-#include <string>
-#include <system_error>
-
+#include "harness/fail.h"
 #include "harness/isolation.h"
+#include "harness/owned_name.h"
 #include "harness/pipe_ends.h"
 #include "workloads/registry.h"
 
@@ -29,23 +27,12 @@ class Fifo {
                                .sender_sees_death = true,
                                .receiver_sees_death = true};
 
-  explicit Fifo(const Shape& shape)
-      : shape_(shape), path_(shape.directory + "/" + unique_name()), maker_(getpid()) {
-    if (mkfifo(path_.c_str(), 0600) != 0) fail("mkfifo");
-    try {
-      // The capacity goes with the last descriptor, so it is set when the link opens; tried here, so that
-      // what is refused is known before. O_RDWR on a FIFO does not sleep (Linux; POSIX leaves it undefined).
-      open_as(O_RDWR);
-    } catch (...) {
-      unlink(path_.c_str());
-      throw;
-    }
+  explicit Fifo(const Shape& shape) : shape_(shape), path_(shape.directory + "/" + unique_name(), unlink) {
+    if (mkfifo(path_.c_str(), 0600) != 0) fail("mkfifo " + path_.text());
+    // The capacity goes with the last descriptor, so it is set when the link opens; tried here, so that what
+    // is refused is known before. O_RDWR on a FIFO does not sleep (Linux; POSIX leaves it undefined).
+    open_as(O_RDWR);
   }
-  ~Fifo() {
-    if (getpid() == maker_) unlink(path_.c_str());
-  }
-  Fifo(const Fifo&) = delete;
-  Fifo& operator=(const Fifo&) = delete;
 
   PipeSender open_sender(unsigned, Meeting&) {
     Descriptor end = open_as(O_WRONLY);
@@ -59,13 +46,10 @@ class Fifo {
   }
 
  private:
-  [[noreturn]] void fail(const char* call) const {
-    throw std::system_error(errno, std::generic_category(), std::string(call) + " " + path_);
-  }
   Descriptor open_as(int mode) const {
     int fd;
     while ((fd = open(path_.c_str(), mode | O_CLOEXEC)) < 0) {
-      if (errno != EINTR) fail("open");
+      if (errno != EINTR) fail("open " + path_.text());
     }
     Descriptor end(fd);
     set_pipe_capacity(name, end.get(), shape_.capacity, shape_.message_bytes);
@@ -73,8 +57,7 @@ class Fifo {
   }
 
   Shape shape_;
-  std::string path_;
-  pid_t maker_;
+  OwnedName path_;
 };
 
 IPCMARK_TRANSPORT(Fifo);

@@ -4,11 +4,10 @@
 #include <sys/mman.h>
 
 #include <atomic>
-#include <cerrno>
 #include <memory>
 #include <new>
-#include <system_error>
 
+#include "harness/fail.h"
 #include "harness/payload.h"
 #include "workloads/registry.h"
 
@@ -78,7 +77,7 @@ class Null {
   explicit Null(const Shape& shape) {
     if (shape.capacity != Capacity{}) throw Unsupported("null: holds nothing, so it has no capacity to set");
     void* memory = mmap(nullptr, sizeof(NullEnd), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap for null");
+    if (memory == MAP_FAILED) fail("mmap for null");
     end_ = SharedNullEnd(new (memory) NullEnd, UnmapNullEnd{});
   }
 

@@ -4,9 +4,8 @@
 #include <fcntl.h>
 
 #include <array>
-#include <cerrno>
-#include <system_error>
 
+#include "harness/fail.h"
 #include "harness/pipe_ends.h"
 #include "workloads/registry.h"
 
@@ -29,7 +28,7 @@ class Pipe {
 
   explicit Pipe(const Shape& shape) : shape_(shape) {
     std::array<int, 2> ends;
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) fail("pipe2");
     read_end_.reset(ends[0]);
     write_end_.reset(ends[1]);
     set_pipe_capacity(name, write_end_.get(), shape.capacity, shape.message_bytes);

@@ -9,21 +9,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include "harness/descriptor.h"
+#include "harness/end_marks.h"
+#include "harness/fail.h"
 #include "harness/isolation.h"
-#include "harness/meeting.h"
+#include "harness/owned_name.h"
 #include "harness/refusals.h"
 #include "harness/wait.h"
 #include "workloads/registry.h"
 
 namespace ipcmark {
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 // A descriptor of one's own, so that O_NONBLOCK is each side's own. On Linux an mqd_t is a file descriptor,
 // which poll(2) takes (mq_overview(7)).
@@ -42,10 +39,7 @@ CapacityFacts::Limit queue_limit(const Descriptor& queue) {
 class QueueSender {
  public:
   QueueSender(Descriptor queue, const Shape& shape, const Meeting& meeting)
-      : queue_(std::move(queue)),
-        ready_(shape.send_wait, POLLOUT),
-        meeting_(meeting),
-        receivers_(shape.receivers) {}
+      : queue_(std::move(queue)), ready_(shape.send_wait, POLLOUT), end_marks_(meeting, shape.receivers) {}
 
   Io send(std::span<const std::byte> message) {
     while (mq_send(queue_.get(), reinterpret_cast<const char*>(message.data()), message.size(), 0) != 0) {
@@ -54,14 +48,8 @@ class QueueSender {
     }
     return Io::done;
   }
-  // The last sender leaves an end mark for each receiver.
   Io finish() {
-    if (!left_) marks_to_leave_ = meeting_.leave_as_sender() ? receivers_ : 0;
-    left_ = true;
-    for (; marks_to_leave_ > 0; --marks_to_leave_) {
-      if (const Io io = send({}); io != Io::done) return io;
-    }
-    return Io::done;
+    return end_marks_.leave([this] { return send({}); });
   }
   void wait_to_send() { ready_(queue_.get()); }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
@@ -69,10 +57,7 @@ class QueueSender {
  private:
   Descriptor queue_;
   ReadyWait ready_;
-  Meeting meeting_;
-  unsigned receivers_;
-  bool left_ = false;
-  unsigned marks_to_leave_ = 0;
+  EndMarks end_marks_;
 };
 
 class QueueReceiver {
@@ -92,8 +77,7 @@ class QueueReceiver {
     ended_ = got == 0;
     if (ended_) return Io::closed;
     if (static_cast<std::size_t>(got) == message.size()) return Io::done;
-    throw std::system_error(EPROTO, std::generic_category(),
-                            fmt::format("mq_receive: {} B instead of {} B", got, message.size()));
+    fail_wrong_size("mq_receive", static_cast<std::size_t>(got), message.size());
   }
   void wait_to_receive() { ready_(queue_.get()); }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
@@ -116,7 +100,7 @@ class PosixMq {
                                .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
                                .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield}};
 
-  explicit PosixMq(const Shape& shape) : shape_(shape), name_("/" + unique_name()), maker_(getpid()) {
+  explicit PosixMq(const Shape& shape) : shape_(shape), name_("/" + unique_name(), mq_unlink) {
     require_buffered(name, shape.capacity);
     require_within(name, fmt::format("{} B", shape.message_bytes), shape.message_bytes,
                    "fs.mqueue.msgsize_max");
@@ -142,25 +126,18 @@ class PosixMq {
                       name, messages, shape.message_bytes, bytes.rlim_cur));
     }
     if (errno == ENOSPC) throw Unsupported(fmt::format("{}: no queue left under fs.mqueue.queues_max", name));
-    fail("mq_open " + name_);
+    fail("mq_open " + name_.text());
   }
-  ~PosixMq() {
-    if (getpid() == maker_) mq_unlink(name_.c_str());
-  }
-  PosixMq(const PosixMq&) = delete;
-  PosixMq& operator=(const PosixMq&) = delete;
-
   QueueSender open_sender(unsigned, Meeting& meeting) {
-    return QueueSender(open_queue(name_, O_WRONLY, shape_.send_wait), shape_, meeting);
+    return QueueSender(open_queue(name_.text(), O_WRONLY, shape_.send_wait), shape_, meeting);
   }
   QueueReceiver open_receiver(unsigned, Meeting&) {
-    return QueueReceiver(open_queue(name_, O_RDONLY, shape_.receive_wait), shape_);
+    return QueueReceiver(open_queue(name_.text(), O_RDONLY, shape_.receive_wait), shape_);
   }
 
  private:
   Shape shape_;
-  std::string name_;
-  pid_t maker_;
+  OwnedName name_;
 };
 
 IPCMARK_TRANSPORT(PosixMq);

@@ -4,12 +4,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include <cerrno>
-#include <system_error>
-
 #include "harness/descriptor.h"
+#include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/memory_map.h"
+#include "harness/owned_name.h"
 #include "harness/ring_link.h"
 #include "workloads/registry.h"
 
@@ -22,43 +21,35 @@ class PosixShmRegion {
  public:
   using Mapping = MemoryMap;
 
-  PosixShmRegion(const Shape&, std::size_t bytes)
-      : name_("/" + unique_name()), bytes_(bytes), maker_(getpid()) {
-    const Descriptor object(shm_open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!object) throw std::system_error(errno, std::generic_category(), "shm_open " + name_);
+  PosixShmRegion(const Shape&, std::size_t bytes) : name_("/" + unique_name(), shm_unlink), bytes_(bytes) {
+    const Descriptor object = open(O_CREAT | O_EXCL);
     // Pages come only when they are touched; without this a full file system would answer with SIGBUS then.
     struct statvfs space;
     if (fstatvfs(object.get(), &space) == 0 && space.f_bavail * space.f_frsize < bytes) {
-      shm_unlink(name_.c_str());
       throw Unsupported(fmt::format("{}: needs {} B in /dev/shm, which has {} B free", transport_name, bytes,
                                     space.f_bavail * space.f_frsize));
     }
-    if (ftruncate(object.get(), static_cast<off_t>(bytes)) != 0) {
-      const int error = errno;
-      shm_unlink(name_.c_str());
-      throw std::system_error(error, std::generic_category(), "ftruncate " + name_);
-    }
+    if (ftruncate(object.get(), static_cast<off_t>(bytes)) != 0) fail("ftruncate " + name_.text());
   }
-  ~PosixShmRegion() {
-    if (getpid() == maker_) shm_unlink(name_.c_str());
-  }
-  PosixShmRegion(const PosixShmRegion&) = delete;
-  PosixShmRegion& operator=(const PosixShmRegion&) = delete;
 
   MemoryMap map() const {
-    const Descriptor object(shm_open(name_.c_str(), O_RDWR | O_CLOEXEC, 0));
-    if (!object) throw std::system_error(errno, std::generic_category(), "shm_open " + name_);
+    const Descriptor object = open(0);
     // The maker writes the header only; a role has all pages there before it starts.
     void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | (getpid() == maker_ ? 0 : MAP_POPULATE), object.get(), 0);
-    if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap " + name_);
+                        MAP_SHARED | (name_.made_here() ? 0 : MAP_POPULATE), object.get(), 0);
+    if (memory == MAP_FAILED) fail("mmap " + name_.text());
     return {memory, bytes_};
   }
 
  private:
-  std::string name_;
+  Descriptor open(int flags) const {
+    Descriptor object(shm_open(name_.c_str(), O_RDWR | O_CLOEXEC | flags, 0600));
+    if (!object) fail("shm_open " + name_.text());
+    return object;
+  }
+
+  OwnedName name_;
   std::size_t bytes_;
-  pid_t maker_;
 };
 
 class PosixShm : public RingLink<PosixShmRegion> {

@@ -7,12 +7,12 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "harness/end_marks.h"
+#include "harness/fail.h"
 #include "harness/isolation.h"
-#include "harness/meeting.h"
 #include "harness/refusals.h"
 #include "harness/wait.h"
 #include "workloads/registry.h"
@@ -22,30 +22,23 @@ namespace {
 
 constexpr long data_type = 1, end_type = 2;
 
-[[noreturn]] void fail(const char* call) { throw std::system_error(errno, std::generic_category(), call); }
-
 CapacityFacts::Limit queue_limit(int queue) {
   msqid_ds state;
   if (msgctl(queue, IPC_STAT, &state) != 0) fail("msgctl(IPC_STAT)");
   return {state.msg_qbytes, "bytes", "msg_qbytes"};
 }
 
-// What msgsnd and msgrcv call a msgbuf: the type, then the text.
+// What msgsnd and msgrcv call a msgbuf: a long for the type, then the text.
 class TypedMessage {
  public:
-  explicit TypedMessage(std::size_t text_bytes) : bytes_(sizeof(long) + text_bytes) {}
-
-  void set_type(long type) { std::memcpy(bytes_.data(), &type, sizeof type); }
-  long type() const {
-    long type;
-    std::memcpy(&type, bytes_.data(), sizeof type);
-    return type;
-  }
-  std::byte* text() { return bytes_.data() + sizeof(long); }
-  void* raw() { return bytes_.data(); }
+  explicit TypedMessage(std::size_t text_bytes)
+      : words_(1 + (text_bytes + sizeof(long) - 1) / sizeof(long)) {}
+  long& type() { return words_[0]; }
+  void* text() { return words_.data() + 1; }
+  void* raw() { return words_.data(); }
 
  private:
-  std::vector<std::byte> bytes_;
+  std::vector<long> words_;
 };
 
 class TypedSender {
@@ -55,28 +48,21 @@ class TypedSender {
         flags_(shape.send_wait == Wait::block ? 0 : IPC_NOWAIT),
         ready_(shape.send_wait, 0),
         message_(shape.message_bytes),
-        meeting_(meeting),
-        receivers_(shape.receivers) {}
+        end_marks_(meeting, shape.receivers) {}
 
   Io send(std::span<const std::byte> message) {
     std::memcpy(message_.text(), message.data(), message.size());
     return put(data_type, message.size());
   }
-  // The last sender leaves an end mark for each receiver.
   Io finish() {
-    if (!left_) marks_to_leave_ = meeting_.leave_as_sender() ? receivers_ : 0;
-    left_ = true;
-    for (; marks_to_leave_ > 0; --marks_to_leave_) {
-      if (const Io io = put(end_type, 0); io != Io::done) return io;
-    }
-    return Io::done;
+    return end_marks_.leave([this] { return put(end_type, 0); });
   }
   void wait_to_send() { ready_(-1); }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
 
  private:
   Io put(long type, std::size_t text_bytes) {
-    message_.set_type(type);
+    message_.type() = type;
     while (msgsnd(queue_, message_.raw(), text_bytes, flags_) != 0) {
       if (errno == EAGAIN) return Io::again;
       if (errno != EINTR) fail("msgsnd");
@@ -88,10 +74,7 @@ class TypedSender {
   int flags_;
   ReadyWait ready_;
   TypedMessage message_;
-  Meeting meeting_;
-  unsigned receivers_;
-  bool left_ = false;
-  unsigned marks_to_leave_ = 0;
+  EndMarks end_marks_;
 };
 
 class TypedReceiver {
@@ -112,11 +95,9 @@ class TypedReceiver {
     }
     ended_ = message_.type() == end_type;
     if (ended_) return Io::closed;
-    if (static_cast<std::size_t>(got) != message.size()) {
-      throw std::system_error(EPROTO, std::generic_category(),
-                              fmt::format("msgrcv: {} B instead of {} B", got, message.size()));
-    }
-    std::memcpy(message.data(), message_.text(), message.size());
+    const auto bytes = static_cast<std::size_t>(got);
+    if (bytes != message.size()) fail_wrong_size("msgrcv", bytes, message.size());
+    std::memcpy(message.data(), message_.text(), bytes);
     return Io::done;
   }
   void wait_to_receive() { ready_(-1); }

@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
+#include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/ring_link.h"
 #include "workloads/registry.h"
@@ -18,8 +18,6 @@ namespace ipcmark {
 namespace {
 
 constexpr std::string_view transport_name = "sysv_shm";
-
-[[noreturn]] void fail(const char* call) { throw std::system_error(errno, std::generic_category(), call); }
 
 class Attachment {
  public:

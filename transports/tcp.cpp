@@ -15,6 +15,7 @@
 
 #include <climits>
 
+#include "harness/fail.h"
 #include "harness/meeting.h"
 #include "harness/refusals.h"
 #include "harness/sockets.h"
@@ -22,8 +23,6 @@
 
 namespace ipcmark {
 namespace {
-
-[[noreturn]] void fail(const char* call) { throw std::system_error(errno, std::generic_category(), call); }
 
 template <int (*name_of)(int, sockaddr*, socklen_t*)>
 sockaddr_in address_of(int fd, const char* call) {
