@@ -361,13 +361,20 @@ def _x_ticks(panel: Panel, low: float, high: float, width: float) -> tuple[list[
     return _thin(ticks, labels, low, high, width)
 
 
-def _thin(ticks, labels, low, high, width):
-    """Every tick whose label has room, or every second, third ... so that the rest is regular."""
+def _thin(ticks, labels, low, high, width, overhang=math.inf):
+    """Every tick whose label has room, or every second, third ... so that the rest is regular. Labels may stand over
+    the ends of the axis by `overhang`."""
+
     def place(tick):
         return width * math.log(tick / low) / math.log(high / low)
 
-    for step in range(1, len(ticks) + 1):
-        kept = list(zip(ticks, labels))[::step]
+    def inside(tick, label):
+        return text_width(label) / 2 - overhang <= place(tick) <= width + overhang - text_width(label) / 2
+
+    inner = [(tick, label) for tick, label in zip(ticks, labels) if inside(tick, label)]
+    kept: list[tuple[float, str]] = []
+    for step in range(1, len(inner) + 1):
+        kept = inner[::step]
         clear = all(
             place(b) - place(a) >= (text_width(a_text) + text_width(b_text)) / 2 + 9
             for (a, a_text), (b, b_text) in zip(kept, kept[1:])
@@ -490,6 +497,9 @@ def _draw_key(canvas: Canvas, panel: Panel, style: Style, x: float, y: float, sp
 # --- dots -----------------------------------------------------------------------------------------------------------
 
 
+VALUE_WIDTH = 70
+
+
 def draw_dots(figure: Figure, layout: Layout, footer: list[str]):
     style = Style(row.transport for row in figure.rows)
     beside = layout.labels_beside
@@ -499,7 +509,6 @@ def draw_dots(figure: Figure, layout: Layout, footer: list[str]):
     most = 3 if beside else 1
     bands = [range(i, min(i + most, len(figure.columns))) for i in range(0, len(figure.columns), most)]
     across = len(bands[0])
-    value_width = 70
     span = (layout.width - label_width) / across
     head = _head_height(figure, layout)
     kept = {band: [row for row in figure.rows if any(row.dots[i] for i in band)] for band in bands}
@@ -523,7 +532,7 @@ def draw_dots(figure: Figure, layout: Layout, footer: list[str]):
                 canvas.key(4, y, style.colour(row.transport), style.marker(row.transport), "none", row.label)
         for place, column in enumerate(band):
             left = label_width + place * span
-            width = span - value_width - 10 if beside else layout.width - 12
+            width = span - VALUE_WIDTH - 10 if beside else layout.width - 12
             left += 0 if beside else 6
             _draw_dot_column(canvas, figure, column, rows, style, (left, top, width, row_height), (low, high), show, beside)
         top += band_height
@@ -535,16 +544,19 @@ def draw_dots(figure: Figure, layout: Layout, footer: list[str]):
 def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: Style, box, limits, show, beside: bool):
     left, top, width, row_height = box
     height = len(rows) * row_height
-    for line in wrap(figure.columns[column], width + 60, 13, bold=True)[:1]:
-        canvas.text(left, top + 14, line, bold=True, size=13)
-    canvas.text(left + width + (66 if beside else 0), top + (28 if beside else 14), figure.value_title, colour=MUTED, align="right")
+    right = left + width + (VALUE_WIDTH - 4 if beside else 0)
+    title, room = figure.columns[column], width if beside else width - text_width(figure.value_title) - 12
+    if text_width(title, 13, bold=True) > room:
+        title = title.split(":")[0]
+    canvas.text(left, top + 14, title, bold=True, size=13)
+    canvas.text(right, top + (28 if beside else 14), figure.value_title, colour=MUTED, align="right")
     axes = canvas.axes(left, top + 34, width, height)
     axes.set_xscale("log")
     axes.set_xlim(*limits)
     axes.set_ylim(len(rows), 0)
     ticks = log_ticks(*limits)
     labels = [tick_text(figure.y, tick) for tick in ticks]
-    ticks, labels = _thin(ticks, labels, *limits, width)
+    ticks, labels = _thin(ticks, labels, *limits, width, overhang=6)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_ticklabels(labels)
@@ -559,11 +571,9 @@ def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: S
         text_y = top + 34 + (number + (0.5 if beside else 0.3)) * row_height
         colour = style.colour(row.transport)
         text = show(dot.value.value) if dot else units.MISSING
-        if beside:
-            canvas.text(left + width + 66, text_y, text, align="right", colour=INK if dot else MUTED)
-        else:
+        if not beside:
             canvas.key(left, text_y, colour, style.marker(row.transport), "none", row.label)
-            canvas.text(left + width, text_y, text, align="right", colour=INK if dot else MUTED)
+        canvas.text(right, text_y, text, align="right", colour=INK if dot else MUTED)
         if not dot:
             continue
         if dot.tail:

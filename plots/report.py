@@ -53,7 +53,7 @@ def case_text(case: Case) -> str:
 
 
 def who(entry: Entry) -> str:
-    return f"{entry.case.transport} ({figures.variant_text(entry.case, entry.source)}, {entry.case.placement})"
+    return f"{entry.case.transport} ({figures.variant_text(entry.case)}, {entry.case.placement})"
 
 
 def who_and_size(entry: Entry) -> str:
@@ -275,8 +275,8 @@ def headline_row(group: list[Entry], size: int) -> tuple[tuple, HeadlineRow]:
             return NOTHING
         return Number("invalid") if entry.grade == "invalid" else make(estimate(entry.series))
 
-    p50 = ping.series.round_trip("p50_ns") if ping else None
-    rate = stream.series.estimate("messages_per_second") if stream else None
+    p50 = ping.series.round_trip("p50_ns") if ping and ping.grade != "invalid" else None
+    rate = stream.series.estimate("messages_per_second") if stream and stream.grade != "invalid" else None
     row = HeadlineRow(
         transport=group[0].case.transport,
         variant=figures.variant_text(group[0].case, group[0].source),
@@ -652,7 +652,10 @@ def page(files: list[ResultFile], drawn: list[Drawn]) -> str:
     fingerprints = {file.machine.get("fingerprint") for file in files}
     return environment.get_template("report.html.j2").render(
         sources=[source_of(letter, file) for letter, file in zip(letters, files)],
-        summaries=[(letter, tiles_of(mine), sentences_of(mine)) for letter, mine in zip(letters, per_file)],
+        summaries=[
+            (f"{letter} · {file.host} · {file.date}" if letter else "", tiles_of(mine), sentences_of(mine))
+            for letter, file, mine in zip(letters, files, per_file)
+        ],
         one_machine=len(fingerprints) == 1,
         headline=headline,
         small_size=size,

@@ -72,9 +72,9 @@ class Histogram:
             counts: Counter = Counter()
             index = 0
             for word in body.split():
-                distance, _, times = word.partition("x")
+                distance, repeated, times = word.partition("x")
                 index += int(distance)
-                counts[index] += int(times or 1)
+                counts[index] += int(times) if repeated else 1
             result = Histogram(counts, int(minimum), int(maximum), int(total))
             if result.count != int(count):
                 raise ValueError(f"the buckets hold {result.count} samples, the head says {count}")

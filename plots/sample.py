@@ -112,11 +112,11 @@ def expected_ns(c):
 def fits(c):
     size, asked = c["message_bytes"], c["capacity"]
     if c["transport"] in ("pipe", "fifo"):
-        pages = 16 if asked == "default" else max(1, -(-int(asked) * size // 4096))
+        pages = max(1, -(-int(asked) * size // 4096)) if asked.isdigit() else 16
         count = max(1, pages * 4096 // size)
         return {"min": count, "max": count, "lower_bound": False}
     if c["transport"] in SHARED_MEMORY:
-        count = 1024 if asked == "default" else int(asked)
+        count = int(asked) if asked.isdigit() else 1024
         return {"min": count, "max": count, "lower_bound": False}
     if c["transport"] in MESSAGE_QUEUES:
         count = 10 if c["transport"] == "posix_mq" else max(1, 16384 // size)

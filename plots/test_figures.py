@@ -1,0 +1,333 @@
+"""What the figures show, and how they are drawn, against numpy."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
+
+import numpy
+import pytest
+
+import drawing
+import figures
+import sample
+import units
+from results import read
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def result(tmp_path, *cases, grades=None, name="some.json", rounds=6, fits=None):
+    """A file with just these cases."""
+    rng = numpy.random.default_rng(7)
+    whole = sample.document("all_skipped")
+    whole["ipcmark"]["skipped"] = []
+    for round_ in range(1, rounds + 1):
+        for i, case in enumerate(cases):
+            record = sample.launch(case, round_, len(whole["benchmarks"]), rng, 11_000)
+            if fits and i in fits:
+                record["ipcmark"]["capacity"]["fits"] = fits[i]
+            whole["benchmarks"].append(record)
+    whole["ipcmark"]["cases"] = [
+        {
+            "id": sample.case_id(case),
+            "case": case,
+            "verdict": {"grade": (grades or {}).get(i, "ok"), "reasons": ["a reason"]},
+        }
+        for i, case in enumerate(cases)
+    ]
+    path = tmp_path / name
+    path.write_text(json.dumps(whole))
+    return read(path), whole
+
+
+def values_of(whole, case, take):
+    return [take(record) for record in whole["benchmarks"] if record["name"] == sample.case_id(case)]
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    path = tmp_path_factory.mktemp("quick") / "quick.json"
+    whole = sample.write(path)
+    return whole, figures.figures_of([read(path)])
+
+
+# --- what is shown ---
+
+
+def test_the_quick_suite_gives_every_kind_of_figure_under_stable_names(quick):
+    _, drawn = quick
+    assert [figure.name for figure in drawn] == [
+        "rtt-overview",
+        "throughput-overview",
+        "rtt-by-size-same_l3",
+        "throughput-by-size-same_l3",
+        "capacity-64B-same_l3",
+    ]
+
+
+def test_points_are_the_medians_and_intervals_of_the_file(quick):
+    whole, drawn = quick
+    expected = {case["id"]: case["summary"] for case in whole["ipcmark"]["cases"]}
+    statistics = {
+        ("rtt-by-size-same_l3", 0): ("ping_pong", "p50_ns"),
+        ("rtt-by-size-same_l3", 1): ("ping_pong", "p99_ns"),
+        ("throughput-by-size-same_l3", 0): ("stream", "messages_per_second"),
+        ("throughput-by-size-same_l3", 1): ("stream", "bytes_per_second"),
+    }
+    checked = 0
+    for figure in drawn:
+        for panel in figure.panels:
+            if (figure.name, panel.row) not in statistics:
+                continue
+            workload, statistic = statistics[figure.name, panel.row]
+            for line in panel.lines:
+                words = line.label.replace(" (harness floor)", "").split()[1:]
+                wait = next((w for w in words if w in ("futex", "adaptive")), "spin" if panel.column else "block")
+                access = "loan" if "loan" in words else "copy"
+                for point in line.points:
+                    case = sample.case(workload, line.transport, int(point.x), wait=wait, access=access)
+                    summary = expected[sample.case_id(case)][statistic]
+                    assert point.y.value == pytest.approx(summary["median"])
+                    assert (point.y.low, point.y.high) == pytest.approx((summary["low"], summary["high"]))
+                    checked += 1
+    assert checked > 100
+
+
+def test_a_line_has_one_case_at_each_size(quick):
+    for figure in quick[1]:
+        for panel in figure.panels:
+            labels = [line.label for line in panel.lines]
+            assert len(set(labels)) == len(labels)
+            for line in panel.lines:
+                assert all(a.x < b.x for a, b in pairwise(line.points))
+
+
+def test_placements_waits_and_conditions_do_not_share_a_panel(tmp_path):
+    cases = [
+        sample.case("stream", "pipe", size, wait=wait, placement=placement, senders=senders)
+        for size in (64, 4096)
+        for wait in ("block", "spin", "block+spin")
+        for placement in ("same_pu", "same_l3")
+        for senders in (1, 2)
+    ]
+    file, _ = result(tmp_path, *cases, rounds=1)
+    drawn = [figure for figure in figures.figures_of([file]) if figure.name.startswith("throughput-by-size")]
+    assert {figure.name for figure in drawn} == {
+        "throughput-by-size-same_pu",
+        "throughput-by-size-same_pu-2-senders-1-receiver",
+        "throughput-by-size-same_l3",
+        "throughput-by-size-same_l3-2-senders-1-receiver",
+    }
+    for figure in drawn:
+        assert [panel.column for panel in figure.panels if panel.row == 0] == [0, 1, 2]
+        assert all(len(panel.lines) == 1 and len(panel.lines[0].points) == 2 for panel in figure.panels)
+
+
+def test_one_size_makes_no_figure_over_size(tmp_path):
+    file, _ = result(tmp_path, sample.case("ping_pong", "pipe"), sample.case("stream", "pipe"))
+    assert [figure.name for figure in figures.figures_of([file])] == ["rtt-overview", "throughput-overview"]
+
+
+def test_nothing_measured_makes_no_figure(tmp_path):
+    assert figures.figures_of([result(tmp_path)[0]]) == []
+
+
+def test_invalid_results_are_listed_and_not_drawn_and_noisy_ones_marked(tmp_path):
+    cases = [sample.case("ping_pong", "pipe", size) for size in (64, 1024, 4096)]
+    file, _ = result(tmp_path, *cases, grades={0: "noisy", 1: "invalid"})
+    overview, by_size = figures.figures_of([file])
+    for panel in by_size.panels:
+        assert [(point.x, point.noisy) for point in panel.lines[0].points] == [(64, True), (4096, False)]
+    assert by_size.notes == ("Not drawn, because invalid: pipe (block), 1 KiB, ping_pong.",)
+    assert overview.rows[0].dots[0].noisy
+
+
+def test_only_invalid_results_leave_no_empty_figure(tmp_path):
+    cases = [sample.case("ping_pong", "pipe", size) for size in (64, 1024)]
+    file, _ = result(tmp_path, *cases, grades={0: "invalid", 1: "invalid"})
+    assert figures.figures_of([file]) == []
+
+
+def test_the_capacity_axis_is_what_fits_and_equal_fits_are_one_point(tmp_path):
+    cases = [sample.case("stream", "pipe", capacity=capacity) for capacity in ("1", "4", "64", "1024", "default")]
+    same = {"min": 64, "max": 64, "lower_bound": False}
+    large = {"min": 1000, "max": 1024, "lower_bound": True}
+    file, whole = result(tmp_path, *cases, fits={0: same, 1: same, 2: same, 3: large, 4: large})
+    figure = next(figure for figure in figures.figures_of([file]) if figure.name == "capacity-64B-same_l3")
+    (panel,) = figure.panels
+    small, big = panel.lines[0].points
+    rates = [value for case in cases[:3] for value in values_of(whole, case, lambda r: r["items_per_second"])]
+    assert small.y.value == pytest.approx(numpy.median(rates))
+    assert small.y.launches == 18
+    assert (small.x_low, small.x_high, small.default, small.x_open) == (64, 64, False, False)
+    assert (big.x_low, big.x_high, big.default, big.x_open) == (1000, 1024, True, True)
+
+
+def test_rendezvous_and_an_unknown_fit_do_not_break_the_axis(tmp_path):
+    cases = [sample.case("stream", "posix_shm", wait="futex", capacity=capacity) for capacity in ("0", "1", "unbounded")]
+    none = {"min": 0, "max": 0, "lower_bound": False}
+    one = {"min": 1, "max": 1, "lower_bound": False}
+    file, _ = result(tmp_path, *cases, fits={0: none, 1: one, 2: None})
+    figure = next(figure for figure in figures.figures_of([file]) if figure.name.startswith("capacity"))
+    assert [point.x for point in figure.panels[0].lines[0].points] == [0, 1]
+    assert "not known what fits: posix_shm (futex), asked unbounded" in figure.notes[0]
+    assert ">0<" in drawing.inline_svg(figure, drawing.WIDE, "f")
+
+
+def test_several_files_are_told_apart_by_letter(tmp_path):
+    cases = [sample.case("ping_pong", "pipe", size) for size in (64, 4096)]
+    files = [result(tmp_path, *cases, name=f"{i}.json")[0] for i in range(2)]
+    by_size = figures.figures_of(files)[1]
+    assert [line.label for line in by_size.panels[0].lines] == ["pipe (A)", "pipe (B)"]
+    assert drawing.dash_ranks(by_size.panels[0]) == [0, 1]
+
+
+def test_every_figure_is_described_in_words_with_its_extremes(quick):
+    for figure in quick[1]:
+        assert len(figure.alt) > 100
+        assert figure.caption.endswith("noisy.")
+        for panel in figure.panels:
+            points = [point.y.value for line in panel.lines for point in line.points]
+            show = figures.FORMATS[panel.y]
+            assert f"from {show(min(points))}" in figure.alt
+            assert f"to {show(max(points))}" in figure.alt
+
+
+def test_time_axes_are_named_round_trip_time(quick):
+    for figure in quick[1]:
+        for panel in figure.panels:
+            assert (panel.y == "time") == panel.title.startswith("RTT")
+
+
+# --- how it is drawn ---
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_labels_keep_order_and_distance_and_stay_inside(seed):
+    rng = numpy.random.default_rng(seed)
+    wanted = list(rng.uniform(0, 200, rng.integers(1, 13)))
+    places = drawing.spread(wanted, 16, 0, 250)
+    order = numpy.argsort(wanted, kind="stable")
+    ordered = [places[i] for i in order]
+    assert all(b - a >= 16 - 1e-9 for a, b in pairwise(ordered))
+    assert min(ordered) >= 0 and max(ordered) <= 250
+
+
+def test_labels_with_room_stand_where_they_want():
+    assert drawing.spread([100, 10, 50], 16, 0, 200) == pytest.approx([100, 10, 50])
+    assert drawing.spread([50, 50], 16, 0, 200) == pytest.approx([42, 58])
+
+
+@pytest.mark.parametrize("low, high", [(1, 1e9), (3.1e3, 2.9e4), (95, 130), (1.0001, 1.0002), (7, 7.7)])
+def test_axes_have_round_ticks_inside_them(low, high):
+    ticks = drawing.log_ticks(low, high)
+    assert all(low <= tick <= high for tick in ticks)
+    assert len(ticks) <= 9
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colours_stand_out_from_both_pages():
+    for light, dark in [*drawing.COLOURS.values(), *drawing.OTHER_COLOURS]:
+        assert contrast(light, "#ffffff") >= 3
+        assert contrast(dark, "#15181c") >= 4.5
+
+
+def test_transports_differ_without_colour():
+    assert len(set(drawing.MARKERS.values())) == len(drawing.MARKERS) == len(figures.TRANSPORTS)
+    assert set(drawing.MARKERS) == set(drawing.COLOURS) == set(figures.TRANSPORTS)
+
+
+def test_ticks_are_words_for_people():
+    assert [drawing.tick_text("bytes", x) for x in (64, 4096, 1 << 20)] == ["64 B", "4 KiB", "1 MiB"]
+    assert [drawing.tick_text("time", x) for x in (300, 1e3, 1.5e6)] == ["300 ns", "1 µs", "1.5 ms"]
+    assert drawing.tick_text("rate", 3e6) == "3 M/s"
+    assert drawing.tick_text("messages", 65536) == "65,536"
+
+
+@pytest.mark.parametrize("layout", [drawing.WIDE, drawing.NARROW, drawing.SLIDE])
+def test_svg_is_well_formed_small_and_says_what_it_shows(quick, layout):
+    for figure in quick[1]:
+        text = drawing.inline_svg(figure, layout, "f1")
+        root = ElementTree.fromstring(text)
+        assert root.tag == f"{SVG}svg" and root.get("role") == "img"
+        assert root.get("aria-label") == figure.alt
+        assert float(root.get("viewBox").split()[2]) == layout.width
+        ids = [element.get("id") for element in root.iter() if element.get("id")]
+        assert len(set(ids)) == len(ids) and all(name.startswith("f1-") for name in ids)
+        assert len(text) < 120_000
+        assert any(element.tag == f"{SVG}text" for element in root.iter())
+        assert drawing.INK not in text and "var(--ink)" in text
+
+
+@pytest.mark.parametrize("layout", [drawing.WIDE, drawing.NARROW])
+def test_no_label_leaves_the_picture_or_covers_another(quick, layout):
+    for figure in quick[1]:
+        picture = drawing.draw(figure, layout, [])
+        renderer = picture.canvas.get_renderer()
+        boxes = []
+        for axes in picture.axes:
+            texts = axes.texts + (axes.get_xticklabels() + axes.get_yticklabels() if axes.axison else [])
+            boxes += [(text.get_text(), text.get_window_extent(renderer)) for text in texts if text.get_text()]
+        for text, box in boxes:
+            assert box.x0 >= -1 and box.x1 <= layout.width + 1, (figure.name, text)
+        for i, (text, box) in enumerate(boxes):
+            for other_text, other in boxes[i + 1 :]:
+                wide = min(box.x1, other.x1) - max(box.x0, other.x0)
+                high = min(box.y1, other.y1) - max(box.y0, other.y0)
+                assert wide < 1 or high < 4, (figure.name, text, other_text)
+        drawing.pyplot.close(picture)
+
+
+def test_saved_files_have_stable_names_title_and_footer(quick, tmp_path):
+    figure = quick[1][2]
+    vector, bitmap = drawing.save(figure, tmp_path, ["a machine · a day"])
+    assert (vector.name, bitmap.name) == ("rtt-by-size-same_l3.svg", "rtt-by-size-same_l3.png")
+    texts = [element.text for element in ElementTree.parse(vector).getroot().iter(f"{SVG}text")]
+    assert figure.title in texts and figure.subtitle in texts and "a machine · a day" in texts
+    head = bitmap.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(head[16:20], "big") == 2 * drawing.SLIDE.width
+
+
+def test_the_same_file_gives_the_same_picture(quick):
+    figure = quick[1][4]
+    assert drawing.inline_svg(figure, drawing.WIDE, "f") == drawing.inline_svg(figure, drawing.WIDE, "f")
+
+
+# --- units ---
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(0, "0"), (0.012345, "0.0123"), (1, "1.00"), (9.996, "10.0"), (99.96, "100"), (123.4, "123"), (12345, "12300")],
+)
+def test_three_significant_digits(value, text):
+    assert units.significant(value) == text
+
+
+@pytest.mark.parametrize(
+    "ns, text", [(0.5, "0.500 ns"), (23.44, "23.4 ns"), (999.4, "999 ns"), (999.6, "1.00 µs"), (1.5e6, "1.50 ms")]
+)
+def test_times(ns, text):
+    assert units.time(ns) == text
+    assert units.time(None) == "–"
+
+
+def test_sizes_rates_and_ranges():
+    assert units.message_size(1536) == "1,536 B"
+    assert units.message_size(3 << 30) == "3 GiB"
+    assert units.rate(45_678_901) == "45.7 M/s"
+    assert units.bandwidth(5.5e9) == "5.50 GB/s"
+    assert units.bandwidth(97_800_000) == "97.8 MB/s"
+    assert units.time_range(968, 1020) == "0.968–1.02 µs"
+    assert units.duration(141.2) == "2 min 21 s" and units.duration(3700) == "1 h 1 min"
