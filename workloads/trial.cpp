@@ -107,15 +107,19 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   }
   measurement.integrity.detection_limit = detection_limit(benchmark_case.message_bytes);
 
-  const std::uint64_t begin_ns = board->roles[0].begin_ns;
-  if (last.end_ns <= begin_ns) {
+  Span span{board->roles[0].begin_ns, last.end_ns};
+  if (!transport.traits.facts.carries) {
+    // Nothing makes one role wait for the other, so either may be the first or the last.
+    span = {std::min(span.begin_ns, last.begin_ns), std::max(span.end_ns, board->roles[0].end_ns)};
+  }
+  if (span.end_ns <= span.begin_ns) {
     return LaunchFailure{
         LaunchFailure::Kind::failed,
-        fmt::format("the clock went backwards between the roles: the last receive ended {} ns before "
-                    "the first send began",
-                    begin_ns - last.end_ns)};
+        fmt::format("the clock went backwards between the roles: the last receive ended {} ns "
+                    "before the first send began",
+                    span.begin_ns - span.end_ns)};
   }
-  measurement.span_ns = last.end_ns - begin_ns;
+  measurement.span_ns = span.end_ns - span.begin_ns;
 
   const Integrity& integrity = measurement.integrity;
   if (!integrity.clean() && !(transport.traits.facts.lossy && integrity.duplicated == 0 &&

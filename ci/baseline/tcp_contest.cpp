@@ -34,6 +34,6 @@ BareLink bare_tcp() {
 
 }  // namespace
 
-std::unique_ptr<Contest> tcp_contest() { return std::make_unique<KernelContest<TcpNoDelay>>(bare_tcp); }
+std::unique_ptr<Contest> tcp_contest() { return std::make_unique<KernelContest<Tcp>>(bare_tcp); }
 
 }  // namespace ipcmark::accuracy
