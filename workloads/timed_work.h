@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "harness/cache_line.h"
 #include "harness/clock.h"
@@ -58,21 +59,22 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
   std::uint64_t timed_messages = options.fixed_messages;
   if (timed_messages == 0) {
     constexpr std::uint64_t too_short_to_judge_ns = 1'000'000;
-    constexpr std::uint64_t growth = 8;
-    std::uint64_t messages = 1, elapsed_ns = 0, moved = 0;
+    constexpr double growth = 8;
+    const auto warm_up_ns = static_cast<double>(options.warm_up_ns);
+    // The quickest pace seen: a phase that somebody disturbed must not make the timed part too short.
+    double ns_per_message = std::numeric_limits<double>::infinity();
+    std::uint64_t messages = 1, moved = 0;
     for (;;) {
-      elapsed_ns = run_phase(PhaseKind::warm_up, messages);
+      const auto elapsed_ns = static_cast<double>(run_phase(PhaseKind::warm_up, messages));
       moved += messages;
-      if (elapsed_ns >= options.warm_up_ns / 2) break;
-      const double wanted = elapsed_ns < too_short_to_judge_ns
-                                ? static_cast<double>(growth)
-                                : static_cast<double>(options.warm_up_ns) / static_cast<double>(elapsed_ns);
+      ns_per_message = std::min(ns_per_message, elapsed_ns / static_cast<double>(messages));
+      if (elapsed_ns >= warm_up_ns / 2) break;
+      const double wanted = elapsed_ns < too_short_to_judge_ns ? growth : warm_up_ns / elapsed_ns;
       messages = static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1;
     }
     role.board().warm_up_messages = moved;
     timed_messages = std::max<std::uint64_t>(
-        1, static_cast<std::uint64_t>(static_cast<double>(messages) * static_cast<double>(options.timed_ns) /
-                                      static_cast<double>(elapsed_ns)));
+        1, static_cast<std::uint64_t>(static_cast<double>(options.timed_ns) / ns_per_message));
   }
   run_phase(PhaseKind::timed, timed_messages);
 }

@@ -134,7 +134,10 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
       });
   progress.clear();
   if (!options.quiet) {
-    fmt::print(people, "{}{}", case_table(summarize_cases(results), wants_colour(people)),
+    std::vector<CaseSummary> summaries = summarize_cases(results);
+    std::ranges::sort(summaries, {},
+                      &CaseSummary::benchmark_case);  // launched in random order, read in this one
+    fmt::print(people, "{}{}", case_table(summaries, wants_colour(people)),
                result_footer(results, to_standard_output ? "on standard output" : output));
   }
   if (temporary) {
