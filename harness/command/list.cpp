@@ -3,51 +3,88 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
+#include <vector>
 
 #include "harness/text.h"
+#include "results/json_node.h"
 
 namespace ipcmark {
 namespace {
 
-using Table = std::vector<std::vector<std::string>>;  // the first row is the head
+// One thing to say, for people and for programs.
+struct Cell {
+  std::string text;
+  std::string json;
+
+  Cell(std::string_view words) : text(words), json(json_quote(words)) {}
+  Cell(const std::string& words) : Cell(std::string_view(words)) {}
+  Cell(const char* words) : Cell(std::string_view(words)) {}
+  Cell(std::size_t number) : text(std::to_string(number)), json(text) {}
+  Cell(const std::vector<std::string>& words) : text(join(words, " ")), json("[") {
+    for (const std::string& word : words) json += (json.size() == 1 ? "" : ", ") + json_quote(word);
+    json += "]";
+  }
+  Cell(const std::vector<int>& numbers)
+      : text(fmt::format("{}", fmt::join(numbers, "+"))),
+        json(fmt::format("[{}]", fmt::join(numbers, ", "))) {}
+  Cell(std::string people, std::string programs) : text(std::move(people)), json(std::move(programs)) {}
+
+  static Cell none() { return {"", "null"}; }
+  static Cell yes_no(bool value) { return {value ? "yes" : "no", value ? "true" : "false"}; }
+  static Cell seconds(double value) { return {format_duration(value), fmt::format("{:.1f}", value)}; }
+};
+
+struct Table {
+  std::vector<std::string> head;  // in JSON with '_' for blanks
+  std::vector<std::vector<Cell>> rows;
+};
 
 std::string as_text(const Table& table) {
-  std::vector<std::size_t> widths(table.front().size());
-  for (const auto& row : table) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
+  std::vector<std::size_t> widths;
+  for (const std::string& name : table.head) widths.push_back(text_width(name));
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i].text));
   }
   std::string text;
-  for (const auto& row : table) {
+  const auto add_line = [&](const auto& row, auto text_of) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += pad_right(row[i], widths[i]) + "  ";
+    for (std::size_t i = 0; i < row.size(); ++i) line += pad_right(text_of(row[i]), widths[i]) + "  ";
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
+  };
+  add_line(table.head, [](const std::string& name) { return name; });
+  for (const auto& row : table.rows) add_line(row, [](const Cell& cell) { return cell.text; });
   return text;
 }
 
 std::string as_json(const Table& table) {
   std::string text = "[";
-  for (std::size_t r = 1; r < table.size(); ++r) {
-    text += r == 1 ? "\n  {" : ",\n  {";
-    for (std::size_t i = 0; i < table[r].size(); ++i) {
-      text +=
-          fmt::format("{}{}: {}", i == 0 ? "" : ", ", json_quote(table.front()[i]), json_quote(table[r][i]));
+  for (const auto& row : table.rows) {
+    text += text.size() == 1 ? "\n  {" : ",\n  {";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      std::string key = table.head[i];
+      std::replace(key.begin(), key.end(), ' ', '_');
+      text += fmt::format("{}{}: {}", i == 0 ? "" : ", ", json_quote(key), row[i].json);
     }
     text += "}";
   }
   return text + "\n]\n";
 }
 
-std::string words_of(const WaitSet& waits) {
+std::vector<std::string> words_of(const WaitSet& waits) {
   std::vector<std::string> words;
   for (const Wait wait : all_waits()) {
     if (waits.contains(wait)) words.emplace_back(to_string(wait));
   }
-  return join(words, " ");
+  return words;
 }
 
-std::string access_of(bool copy, bool loan) { return copy && loan ? "copy loan" : copy ? "copy" : "loan"; }
+std::vector<std::string> access_of(bool copy, bool loan) {
+  std::vector<std::string> words;
+  for (const auto& [has, access] : {std::pair(copy, Access::copy), {loan, Access::loan}}) {
+    if (has) words.emplace_back(to_string(access));
+  }
+  return words;
+}
 
 std::string_view word(Facts::Model model) {
   return model == Facts::Model::shared_memory ? "shared memory" : "message passing";
@@ -80,98 +117,120 @@ std::string_view word(Facts::Standard standard) {
 }
 
 Table transports_table(const Workbench& workbench) {
-  Table table{{"transport", "model", "naming", "keeps", "direction", "scope", "standard", "send waits",
-               "receive waits", "send access", "receive access", "summary"}};
+  Table table{{"transport", "model", "naming", "keeps", "direction", "scope", "standard", "lossy",
+               "send waits", "receive waits", "send access", "receive access", "summary"},
+              {}};
   for (const TransportTraits& transport : workbench.transports()) {
     const Facts& facts = transport.facts;
-    table.push_back({transport.name, std::string(word(facts.model)), std::string(word(facts.naming)),
-                     facts.unit == Facts::Unit::bytes ? "bytes" : "messages",
-                     transport.duplex ? "duplex" : "one-way",
-                     facts.scope == Facts::Scope::network ? "network" : "machine",
-                     std::string(word(facts.standard)), words_of(facts.send_waits),
-                     words_of(facts.receive_waits), access_of(transport.copy_send, transport.loan_send),
-                     access_of(transport.copy_receive, transport.loan_receive), std::string(facts.summary)});
+    table.rows.push_back({transport.name, word(facts.model), word(facts.naming),
+                          facts.unit == Facts::Unit::bytes ? "bytes" : "messages",
+                          transport.duplex ? "duplex" : "one-way",
+                          facts.scope == Facts::Scope::network ? "network" : "machine", word(facts.standard),
+                          Cell::yes_no(facts.lossy), words_of(facts.send_waits),
+                          words_of(facts.receive_waits), access_of(transport.copy_send, transport.loan_send),
+                          access_of(transport.copy_receive, transport.loan_receive), facts.summary});
   }
   return table;
 }
 
 Table workloads_table(const Workbench& workbench) {
-  Table table{{"workload", "roles", "transports"}};
+  Table table{{"workload", "roles", "transports"}, {}};
   for (const std::string& workload : workbench.workload_names()) {
-    std::vector<std::string> transports;
-    std::string roles;
+    std::vector<std::string> transports, roles;
     for (const TransportEntry& entry : Registry::instance().transports()) {
       const WorkloadEntry* found = entry.find_workload(workload);
       if (found == nullptr) continue;
       transports.push_back(entry.traits.name);
-      roles = join(std::vector<std::string>(found->role_names.begin(), found->role_names.end()), ", ");
+      roles.assign(found->role_names.begin(), found->role_names.end());
     }
-    table.push_back({workload, roles, join(transports, " ")});
+    table.rows.push_back({workload, Cell{join(roles, ", "), Cell(roles).json}, transports});
   }
   return table;
 }
 
 Table placements_table(const Workbench& workbench) {
-  Table table{{"placement", "here", "meaning"}};
+  Table table{{"placement", "here", "pus", "meaning", "why not"}, {}};
   for (const PlacementClass placement_class : all_placement_classes()) {
-    std::string here;
+    const std::string_view name = to_string(placement_class);
+    const std::string_view meaning = describe(placement_class);
     try {
-      const Placement placed = resolve(workbench.topology(), to_string(placement_class), 2);
-      for (const std::vector<int>& pus : placed.role_pus) {
-        if (!pus.empty()) here += (here.empty() ? "PU " : "+") + std::to_string(pus.front());
+      std::vector<int> pus;
+      for (const std::vector<int>& one : resolve(workbench.topology(), name, 2).role_pus) {
+        pus.insert(pus.end(), one.begin(), one.end());
       }
-      if (here.empty()) here = "yes";
+      table.rows.push_back({name, Cell::yes_no(true), pus, meaning, Cell::none()});
     } catch (const Unsupported& reason) {
-      here = fmt::format("no: {}", reason.what());
+      table.rows.push_back({name, Cell::yes_no(false), std::vector<int>{}, meaning, reason.what()});
     }
-    table.push_back({std::string(to_string(placement_class)), here, std::string(describe(placement_class))});
   }
   return table;
 }
 
 Table suites_table(Workbench& workbench) {
-  Table table{{"suite", "cases", "skipped", "launches", "estimated", "description"}};
+  Table table{{"suite", "cases", "skipped", "launches", "estimated seconds", "description"}, {}};
   for (const Suite& suite : built_in_suites()) {
     const Plan plan = workbench.plan(suite, {}, suite.seed.value_or(1));
-    table.push_back({suite.name, std::to_string(plan.cases.size()), std::to_string(plan.skipped.size()),
-                     std::to_string(plan.launches), format_duration(estimated_seconds(plan)),
-                     suite.description});
+    table.rows.push_back({suite.name, plan.cases.size(), plan.skipped.size(), std::size_t{plan.launches},
+                          Cell::seconds(estimated_seconds(plan)), suite.description});
   }
   return table;
 }
 
 Table cases_table(const Plan& plan) {
-  Table table{{"case", "skipped because"}};
-  for (const PlannedCase& planned : plan.cases) table.push_back({planned.id, ""});
-  for (const SkippedCase& skipped : plan.skipped) table.push_back({skipped.id, skipped.reason});
+  Table table{{"case", "skipped because"}, {}};
+  for (const PlannedCase& planned : plan.cases) table.rows.push_back({planned.id, Cell::none()});
+  for (const SkippedCase& skipped : plan.skipped) table.rows.push_back({skipped.id, skipped.reason});
   return table;
+}
+
+// A class that this machine lacks is a skipped case in a suite, but a mistake when a person asks for it by
+// name.
+void check_placements(const Narrowing& narrowing, const Topology& topology) {
+  constexpr unsigned roles = 2;
+  for (const PlacementChoice& choice : narrowing.placements) {
+    try {
+      resolve(topology, to_string(choice), roles);
+    } catch (const std::exception& reason) {
+      std::vector<std::string> here;
+      for (const PlacementClass one : topology.classes()) here.emplace_back(to_string(one));
+      throw UsageError(fmt::format("--placement: {}; allowed here: {}, unpinned, or PU indexes",
+                                   reason.what(), join(here, ", ")));
+    }
+  }
+}
+
+Suite loaded(const std::string& name_or_file) {
+  try {
+    return load_suite(name_or_file);
+  } catch (const FileError& error) {
+    throw UsageError(fmt::format("--suite: {}", error.what()));
+  }
 }
 
 }  // namespace
 
 Suite chosen_suite(const CaseOptions& options) {
   const bool own_grid = !options.suite && !options.narrowing.empty();
-  Suite suite = own_grid ? suite_of(options.narrowing) : load_suite(options.suite.value_or("quick"));
+  Suite suite = own_grid ? suite_of(options.narrowing) : loaded(options.suite.value_or("quick"));
   if (options.launches) suite.launches = *options.launches;
   if (options.min_time_ns) suite.min_time_ns = *options.min_time_ns;
   return suite;
 }
 
 Plan chosen_plan(const CaseOptions& options, Workbench& workbench) {
+  check_placements(options.narrowing, workbench.topology());
   const Suite suite = chosen_suite(options);
   const std::uint64_t seed = options.seed ? *options.seed : suite.seed.value_or(draw_seed());
   Plan plan;
   try {
     plan = workbench.plan(suite, options.narrowing, seed);
   } catch (const std::invalid_argument& error) {
-    throw UsageError(error.what());
+    throw UsageError(fmt::format("--placement, --transport or --suite: {}", error.what()));
   }
   if (options.filter) {
-    const std::regex filter(*options.filter);
-    std::erase_if(plan.cases,
-                  [&](const PlannedCase& planned) { return !std::regex_search(planned.id, filter); });
-    std::erase_if(plan.skipped,
-                  [&](const SkippedCase& skipped) { return !std::regex_search(skipped.id, filter); });
+    const auto left_out = [&](const auto& one) { return !matches_filter(one.id, *options.filter); };
+    std::erase_if(plan.cases, left_out);
+    std::erase_if(plan.skipped, left_out);
   }
   return plan;
 }

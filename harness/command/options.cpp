@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <regex>
+#include <set>
 
 #include "harness/placement.h"
 #include "harness/suite.h"
@@ -17,6 +18,12 @@ namespace {
 [[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view allowed) {
   throw UsageError(fmt::format("{}: '{}' is not allowed here; allowed: {}", option, value, allowed));
 }
+
+std::string filter_pattern(const std::string& filter) {
+  return filter.starts_with('-') ? filter.substr(1) : filter;
+}
+
+constexpr std::uint64_t most_launches = 1000;
 
 // The texts behind the options that select cases, before they are understood.
 struct CaseTexts {
@@ -121,21 +128,16 @@ CaseOptions understand(const CaseTexts& texts, const KnownNames& known) {
     if (!valid_sched(texts.sched)) refuse("--sched", texts.sched, scheds_allowed);
     narrowing.sched = texts.sched;
   }
-  parse_number_option("--senders", texts.senders, 1, 1);
-  parse_number_option("--receivers", texts.receivers, 1, 1);
-  if (const auto launches = parse_number_option("--launches", texts.launches, 1, 1'000)) {
+  for (const auto& [option, text] :
+       {std::pair("--senders", &texts.senders), {"--receivers", &texts.receivers}}) {
+    if (!text->empty() && *text != "1") refuse(option, *text, "1, as ping_pong and stream have one of each");
+  }
+  if (const auto launches = parse_number_option("--launches", texts.launches, 1, most_launches)) {
     options.launches = static_cast<unsigned>(*launches);
   }
   options.min_time_ns = parse_duration_option("--min-time", texts.min_time);
   options.seed = parse_number_option("--seed", texts.seed, 0, std::uint64_t{1} << 53);
-  if (!texts.filter.empty()) {
-    try {
-      static_cast<void>(std::regex(texts.filter));
-    } catch (const std::regex_error&) {
-      refuse("--benchmark_filter", texts.filter, "a regular expression (ECMAScript)");
-    }
-    options.filter = texts.filter;
-  }
+  if (!texts.filter.empty()) options.filter = texts.filter;
   return options;
 }
 
@@ -165,10 +167,22 @@ void translate_benchmark_flags(std::vector<std::string>& arguments, RunOptions& 
                       flag));
     }
     if (value.empty()) throw UsageError(fmt::format("{}: needs a value, as {}=VALUE", flag, flag));
-    if (name == "filter") texts.filter = value;
-    if (name == "repetitions") texts.launches = value;
-    if (name == "min_time")
+    if (name == "filter") {
+      try {
+        static_cast<void>(std::regex(filter_pattern(value)));
+      } catch (const std::regex_error&) {
+        refuse(flag, value, "a regular expression (ECMAScript), with - before it for all that do not match");
+      }
+      texts.filter = value;
+    }
+    if (name == "repetitions") {
+      parse_number_option(flag, value, 1, most_launches);
+      texts.launches = value;
+    }
+    if (name == "min_time") {
       texts.min_time = value.find_first_not_of("0123456789.") == std::string::npos ? value + "s" : value;
+      if (!parse_duration_ns(texts.min_time)) refuse(flag, value, "seconds, as 0.5 or 0.5s");
+    }
     if (name == "context") {
       const std::size_t middle = value.find('=');
       if (middle == std::string::npos || middle == 0) refuse(flag, value, "KEY=VALUE");
@@ -178,20 +192,58 @@ void translate_benchmark_flags(std::vector<std::string>& arguments, RunOptions& 
   arguments = kept;
 }
 
-// A value may begin with '-' (`--capacity -1`) and must then be refused as a value, not taken for an option:
-// join it.
-void join_values(std::vector<std::string>& arguments, const CLI::App& command) {
-  std::vector<std::string> joined;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    const CLI::Option* option = argument.starts_with("--") ? command.get_option_no_throw(argument) : nullptr;
-    if (option != nullptr && option->get_items_expected_max() == 1 && i + 1 < arguments.size()) {
-      joined.push_back(argument + "=" + arguments[++i]);
-    } else {
-      joined.push_back(argument);
-    }
+std::string names_of(const CLI::Option& option) { return "--" + option.get_lnames().front(); }
+
+// Finds every fault that is in the shape of the words, so that each is told in one line of ours. What is left
+// is written `--name=value`: a value may begin with '-' (`--capacity -1`) and must then be refused as a
+// value.
+std::vector<std::string> checked_words(std::span<const std::string> words, const CLI::App& command) {
+  const std::string in = command.get_parent() == nullptr ? "" : command.get_name() + ": ";
+  const std::string help = fmt::format("see ipcmark {}--help", in.empty() ? "" : command.get_name() + " ");
+  std::vector<std::string> options;
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_positional()) options.push_back(names_of(*option));
   }
-  arguments = joined;
+  std::set<const CLI::Option*> given;
+  std::vector<std::string> checked;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (word.empty()) throw UsageError(fmt::format("{}an empty word is not allowed here; {}", in, help));
+    if (word == "-" || !word.starts_with('-')) {
+      checked.push_back(word);
+      continue;
+    }
+    const std::size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    const CLI::Option* option = command.get_option_no_throw(name);
+    if (option == nullptr) {
+      const std::optional<std::string> close = nearest(name, options);
+      throw UsageError(fmt::format("{}unknown option '{}'{}; {}", in, name,
+                                   close ? fmt::format(" (did you mean {}?)", *close) : "", help));
+    }
+    const std::string full_name = names_of(*option);
+    if (!given.insert(option).second) {
+      throw UsageError(fmt::format(
+          "{}: given twice; {}", full_name,
+          option->get_type_name() == "LIST" ? "join its values with commas, as a,b" : "allowed once"));
+    }
+    if (option->get_items_expected_max() == 0) {
+      if (equals != std::string::npos) throw UsageError(fmt::format("{}: takes no value", full_name));
+      checked.push_back(full_name);
+      continue;
+    }
+    std::string value;
+    if (equals != std::string::npos) {
+      value = word.substr(equals + 1);
+    } else if (i + 1 < words.size() && !words[i + 1].starts_with("--")) {
+      value = words[++i];
+    }
+    if (value.empty()) {
+      throw UsageError(fmt::format("{}: needs a value, {}; {}", full_name, option->get_type_name(), help));
+    }
+    checked.push_back(full_name + "=" + value);
+  }
+  return checked;
 }
 
 constexpr const char* footer = R"(Examples:
@@ -204,6 +256,12 @@ constexpr const char* footer = R"(Examples:
 Exit status: 0 all well; 1 a case failed; 2 bad usage or input; 130 interrupted, partial result saved.)";
 
 }  // namespace
+
+bool matches_filter(std::string_view id, const std::string& filter) {
+  const bool wanted = !filter.starts_with('-');
+  return filter == "all" ||
+         std::regex_search(id.begin(), id.end(), std::regex(filter_pattern(filter))) == wanted;
+}
 
 Options parse_options(std::vector<std::string> arguments, const KnownNames& known) {
   CLI::App app(
@@ -258,20 +316,22 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
       throw UsageError(complaint);
     }
     if (command == "run") translate_benchmark_flags(arguments, run, texts);
-    join_values(arguments, *app.get_subcommand(command));
   }
+  const bool global = command.empty() || command.starts_with("-");
+  const std::span<const std::string> words = arguments;
+  std::vector<std::string> checked =
+      checked_words(words.subspan(global ? 0 : 1), global ? app : *app.get_subcommand(command));
+  if (!global) checked.insert(checked.begin(), command);
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    app.parse(std::move(reversed));
+    std::reverse(checked.begin(), checked.end());  // as CLI11 takes them
+    app.parse(std::move(checked));
   } catch (const CLI::CallForHelp&) {
-    const std::vector<CLI::App*> chosen = app.get_subcommands();
-    return TextAnswer{chosen.empty() ? app.help() : chosen.front()->help("ipcmark")};
+    return TextAnswer{global ? app.help() : app.get_subcommand(command)->help("ipcmark")};
   } catch (const CLI::ParseError& error) {
     std::string reason = error.what();
     std::replace(reason.begin(), reason.end(), '\n', ' ');
-    throw UsageError(fmt::format("{}; see ipcmark {}{}--help", reason,
-                                 command.starts_with("-") ? "" : command,
-                                 command.empty() || command.starts_with("-") ? "" : " "));
+    throw UsageError(fmt::format("{}: {}; see ipcmark {}--help", global ? "ipcmark" : command, reason,
+                                 global ? "" : command + " "));
   }
 
   if (version) return TextAnswer{"ipcmark " + known.version + "\n"};

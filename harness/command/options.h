@@ -7,6 +7,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -27,8 +28,12 @@ struct CaseOptions {
   std::optional<unsigned> launches;
   std::optional<std::uint64_t> min_time_ns;
   std::optional<std::uint64_t> seed;
-  std::optional<std::string> filter;  // a regular expression over case ids
+  std::optional<std::string> filter;  // see matches_filter
 };
+
+// As Google Benchmark's --benchmark_filter: an ECMAScript expression found anywhere in the id, `-` before it
+// for the ids in which it is not found, or `all`. Throws std::regex_error.
+bool matches_filter(std::string_view id, const std::string& filter);
 
 struct RunOptions {
   CaseOptions cases;
