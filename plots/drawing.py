@@ -16,7 +16,7 @@ import matplotlib.pyplot as pyplot
 from matplotlib.collections import LineCollection
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 import svg
 import units
@@ -37,8 +37,9 @@ COLOURS = {  # (on light, on dark)
     "unix_dgram": ("#cc6677", "#f29aa6"),
     "unix_seqpacket": ("#aa4499", "#da8bd0"),
     "tcp": ("#1b1b1b", "#f2f2f2"),
+    "tcp_nagle": ("#6b6b6b", "#bdbdbd"),
     "udp": ("#7a5c2e", "#cfae7a"),
-    "null": ("#808080", "#9a9a9a"),
+    "null": ("#8d8d8d", "#8a8a8a"),
 }
 MARKERS = {
     "pipe": "o",
@@ -51,11 +52,12 @@ MARKERS = {
     "unix_dgram": "X",
     "unix_seqpacket": ">",
     "tcp": "h",
+    "tcp_nagle": "p",
     "udp": "d",
     "null": "*",
 }
 OTHER_COLOURS = (("#005f73", "#7fd0de"), ("#9b2226", "#f08f92"), ("#5b5b00", "#d6d66b"), ("#4a4e69", "#b4b9de"))
-OTHER_MARKERS = ("p", "H", "8", "d")
+OTHER_MARKERS = ("8", 6, 7, 4, 5)
 DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.8)), (0, (6, 2, 1.5, 2)), (0, (3, 3)))
 
 # The page's CSS defines these.
@@ -153,16 +155,20 @@ def spread(wanted: list[float], gap: float, low: float, high: float) -> list[flo
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers of a logarithmic axis: decades, or 1-2-5, or finer, so that there are three or more if possible."""
     exponents = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
-    for mantissas in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(i / 10 for i in range(10, 100))):
+    for mantissas in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
         ticks = [m * 10.0**e for e in exponents for m in mantissas if low <= m * 10.0**e <= high]
         if len(ticks) >= 3:
             return ticks[:: math.ceil(len(ticks) / most)]
-    return ticks
+    evenly = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [tick for tick in evenly if low <= tick <= high]
+
+
+LEAST_SPAN = math.log10(3)  # of an axis, so that equal values look equal
 
 
 def log_limits(values: list[float], margin: float = 0.06) -> tuple[float, float]:
     low, high = math.log10(min(values)), math.log10(max(values))
-    pad = max(margin * (high - low), 0.06)
+    pad = max(margin * (high - low), (LEAST_SPAN - (high - low)) / 2)
     return 10 ** (low - pad), 10 ** (high + pad)
 
 
@@ -278,13 +284,15 @@ def draw_lines(figure: Figure, layout: Layout, footer: list[str]):
     canvas = Canvas(layout.width, head + sum(map(sum, row_heights)) + (16 * len(footer) + 10 if layout.titled else 0))
     _draw_head(canvas, figure, layout)
     limits = _limits(figure.panels)
+    sizes = sorted({point.x for panel in figure.panels for line in panel.lines for point in line.points})
     top = head
     for number, (row, (above, body, below)) in enumerate(zip(groups, row_heights)):
         for column, panel in enumerate(row):
             x = column * span
             canvas.text(x + 4, top + 14, panel.title, bold=True, size=13)
             axes = canvas.axes(x + left, top + above, panel_width, body)
-            _draw_panel(canvas, axes, panel, limits[panel], style, (x + left, top + above, panel_width, body), layout)
+            box = (x + left, top + above, panel_width, body)
+            _draw_panel(canvas, axes, panel, limits[panel], sizes, style, box, layout)
             if not layout.labels_beside and _key_follows(groups, number):
                 _draw_key(canvas, panel, style, x + 8, top + above + body + 60, span)
         top += above + body + below
@@ -330,7 +338,7 @@ def _limits(panels) -> dict[Panel, tuple[tuple[float, float], tuple[float, float
             for point in line.points
             for bound in (*spread_of(point.y)[:2], point.y.value)
         ]
-        result[panel] = (log_limits(xs, 0.03), log_limits(ys))
+        result[panel] = (log_limits(xs, 0.05), log_limits(ys))
     return result
 
 
@@ -345,9 +353,9 @@ def _x_extent(panel: Panel, point) -> list[float]:
     return [_x(panel, value) for value in (point.x, point.x_low, point.x_high) if value is not None]
 
 
-def _x_ticks(panel: Panel, low: float, high: float, width: float) -> tuple[list[float], list[str]]:
+def _x_ticks(panel: Panel, sizes: list[float], low: float, high: float, width: float):
     if panel.x == "bytes":
-        ticks = sorted({point.x for line in panel.lines for point in line.points})
+        ticks = sizes
         powers = [2.0**e for e in range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)]
         if len(ticks) > 8 or len(ticks) < 3 <= len(powers):
             ticks = powers
@@ -384,14 +392,14 @@ def _thin(ticks, labels, low, high, width, overhang=math.inf):
     return [tick for tick, _ in kept], [label for _, label in kept]
 
 
-def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, style: Style, box, layout: Layout):
+def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes: list[float], style: Style, box, layout: Layout):
     (x_low, x_high), (y_low, y_high) = limits
     left, top, width, height = box
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(x_low, x_high)
     axes.set_ylim(y_low, y_high)
-    x_ticks, x_labels = _x_ticks(panel, x_low, x_high, width)
+    x_ticks, x_labels = _x_ticks(panel, sizes, x_low, x_high, width)
     y_ticks = log_ticks(y_low, y_high)
     for axis, ticks, labels in (
         (axes.xaxis, x_ticks, x_labels),
@@ -411,11 +419,13 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, style: Style, box, l
         )
 
     ends = []
-    for line, rank in zip(panel.lines, dash_ranks(panel)):
+    for number, (line, rank) in enumerate(zip(panel.lines, dash_ranks(panel))):
         colour, dash = style.colour(line.transport), DASHES[rank % len(DASHES)]
-        _draw_line(axes, panel, line, colour, style.marker(line.transport), dash)
+        aside = DODGE * (number - (len(panel.lines) - 1) / 2) if panel.x == "bytes" else 0
+        factor = (x_high / x_low) ** (aside / width)
+        _draw_line(axes, panel, line, factor, colour, style.marker(line.transport), dash)
         last = line.points[-1]
-        ends.append(pixel(_x(panel, last.x), last.y.value))
+        ends.append(pixel(_x(panel, last.x) * factor, last.y.value))
     if layout.labels_beside:
         places = spread([y for _, y in ends], KEY_GAP, top + 2, top + height)
         key_x = left + width + 22
@@ -425,11 +435,15 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, style: Style, box, l
             canvas.key(key_x, y, colour, style.marker(line.transport), dash, line.label)
 
 
-def _draw_line(axes, panel: Panel, line: Line, colour: str, marker: str, dash):
-    xs = [_x(panel, point.x) for point in line.points]
+DODGE = 2  # px between the marks of two lines at one size, so that their bars do not hide each other
+
+
+def _draw_line(axes, panel: Panel, line: Line, factor: float, colour: str, marker: str, dash):
+    """factor: what moves the line aside on the logarithmic x axis."""
+    xs = [_x(panel, point.x) * factor for point in line.points]
     ys = [point.y.value for point in line.points]
     axes.plot(xs, ys, color=colour, linewidth=1.6, linestyle=dash, clip_on=False, zorder=3)
-    for is_interval, width in ((True, 2.6), (False, 0.9)):
+    for is_interval, width in ((True, 2.2), (False, 0.9)):
         bars = [
             [(x, low), (x, high)]
             for x, point in zip(xs, line.points)

@@ -34,6 +34,7 @@ TRANSPORTS = (
     "unix_dgram",
     "unix_seqpacket",
     "tcp",
+    "tcp_nagle",
     "udp",
     "null",
 )
@@ -344,7 +345,8 @@ def by_size(entries: list[Entry], name: str, title: str, metrics: list[Metric], 
                 name="-".join(filter(None, (name, slug(placement), slug(special)))),
                 title=f"{title} against message size",
                 subtitle=", ".join(filter(None, (placement_text(placement), special))),
-                caption=f"{how} Shown is what was measured at more than one size. {HOW_TO_READ_SPREAD}",
+                caption=f"{how} Shown is what was measured at more than one size; marks of one size are "
+                f"set a little apart. {HOW_TO_READ_SPREAD}",
                 alt=describe(panels),
                 notes=notes_of(invalid),
                 panels=panels,
@@ -510,7 +512,7 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
             "Round-trip time, p50 and p99,",
             [RTT_P50, RTT_P99],
             "A message goes there and one of the same size comes back; the whole round trip is shown, never half of it. "
-            "Left the transports that sleep while they wait, right those that keep a processor busy.",
+            "A side that waits asleep gives up its processor, one that spins keeps it busy.",
         ),
         *by_size(
             entries,
@@ -518,7 +520,7 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
             "Throughput",
             [MESSAGE_RATE, BANDWIDTH],
             "Messages in one direction, timed from the first send to the last message received, every byte written "
-            "and read. Above the messages, below the payload bytes of the same launches.",
+            "and read. Messages and payload bytes are two views of the same launches.",
         ),
         *by_capacity(entries),
     ]

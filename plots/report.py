@@ -34,6 +34,7 @@ KERNEL_TRANSPORTS = (
     "unix_dgram",
     "unix_seqpacket",
     "tcp",
+    "tcp_nagle",
     "udp",
 )
 
@@ -289,7 +290,8 @@ def headline_row(group: list[Entry], size: int) -> tuple[tuple, HeadlineRow]:
         grade=worst,
         grade_of="" if worst == "ok" else ", ".join(blamed),
     )
-    key = (p50 is None, p50.value if p50 else 0, -(rate.value if rate else 0), figures.line_key(group[0]))
+    floor = group[0].case.transport == "null"
+    key = (floor, p50 is None, p50.value if p50 else 0, -(rate.value if rate else 0), figures.line_key(group[0]))
     return key, row
 
 
@@ -491,6 +493,9 @@ def warnings_of(file: ResultFile) -> list[str]:
         warnings.append("The run is not complete: some launches are missing.")
     if file.context.get("library_build_type") == "debug":
         warnings.append("Measured with a debug build: these figures say nothing about the mechanisms.")
+    noisy = sum(series.verdict.grade == "noisy" for series in file.series)
+    if 2 * noisy > len(file.series) > 0:
+        warnings.append(f"{noisy} of {len(file.series)} cases are noisy: most figures are rough. See the verdicts.")
     if not file.series:
         warnings.append("Nothing was measured: every case was skipped or failed.")
     elif all(len(series.launches) < 6 for series in file.series):

@@ -2,7 +2,9 @@
 
 import json
 from math import comb
+from pathlib import Path
 
+import jsonschema
 import numpy
 import pytest
 from scipy.stats import binom
@@ -90,6 +92,16 @@ def test_the_median_is_numpys():
 
 
 # --- files ---
+
+
+SCHEMA = Path(__file__).resolve().parent.parent / "results" / "schema.json"
+
+
+@pytest.mark.parametrize("shape", sample.SHAPES)
+def test_the_invented_files_obey_the_schema(shape):
+    schema = json.loads(SCHEMA.read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in validator.iter_errors(sample.document(shape))] == []
 
 
 @pytest.fixture(scope="module")

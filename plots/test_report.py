@@ -305,6 +305,20 @@ def test_a_journal_with_a_torn_tail_renders_and_says_so(tmp_path):
     assert "finished not in the file" in text
 
 
+def test_a_run_that_is_mostly_noise_says_so_at_the_top(tmp_path):
+    whole = sample.document("one_case")
+    whole["ipcmark"]["cases"][0]["verdict"] = {"grade": "noisy", "reasons": ["too loud"]}
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    text = Page(write(tmp_path / "out", tmp_path / "in.json")).text
+    assert "1 of 1 cases are noisy" in text and "Judged noisy." in text and "too loud" in text
+
+
+def test_the_floor_stands_below_the_mechanisms(quick):
+    table = quick[1][quick[1].index('id="table"') :]
+    rows = re.findall(r'<th scope="row">(\w+)<small>', table[: table.index("</tbody>")])
+    assert rows[-1] == "null" and rows.count("null") == 1
+
+
 def test_what_a_reader_must_know_of_a_run_is_said(tmp_path):
     whole = sample.document("one_case")
     whole["ipcmark"]["run"] |= {"interrupted": True, "complete": False}
