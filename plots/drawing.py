@@ -202,14 +202,16 @@ AXIS_TITLES = {
 # --- lines ----------------------------------------------------------------------------------------------------------
 
 
-def dash_ranks(panel: Panel) -> list[int]:
-    """The first variant of a transport in a panel is solid, the next ones are dashed, each differently."""
-    seen: dict[str, int] = {}
-    ranks = []
-    for line in panel.lines:
-        ranks.append(seen.get(line.transport, 0))
-        seen[line.transport] = ranks[-1] + 1
-    return ranks
+def dash_ranks(panels, column: int) -> dict[str, int]:
+    """By label: the first variant of a transport is solid, the next ones are dashed, each differently. The same in
+    every panel of a column, also where a line is missing in one of them."""
+    variants: dict[str, list[str]] = {}
+    for panel in panels:
+        for line in panel.lines:
+            known = variants.setdefault(line.transport, [])
+            if panel.column == column and line.label not in known:
+                known.append(line.label)
+    return {label: rank for labels in variants.values() for rank, label in enumerate(labels)}
 
 
 class Canvas:
@@ -254,7 +256,7 @@ class Canvas:
         self.text(x + 28, y, label)
 
     def leader(self, x0: float, y0: float, x1: float, y1: float):
-        self.over.plot([x0, x1], [y0, y1], color=MUTED, linewidth=0.5, alpha=0.55, clip_on=False)
+        self.over.plot([x0, x1], [y0, y1], ":", color=MUTED, linewidth=0.7, alpha=0.7, clip_on=False)
 
 
 KEY_GAP = 16
@@ -292,9 +294,12 @@ def draw_lines(figure: Figure, layout: Layout, footer: list[str]):
             canvas.text(x + 4, top + 14, panel.title, bold=True, size=13)
             axes = canvas.axes(x + left, top + above, panel_width, body)
             box = (x + left, top + above, panel_width, body)
-            _draw_panel(canvas, axes, panel, limits[panel], sizes, style, box, layout)
+            dashes = {
+                label: DASHES[rank % len(DASHES)] for label, rank in dash_ranks(figure.panels, panel.column).items()
+            }
+            _draw_panel(canvas, axes, panel, limits[panel], sizes, style, dashes, box, layout)
             if not layout.labels_beside and _key_follows(groups, number):
-                _draw_key(canvas, panel, style, x + 8, top + above + body + 60, span)
+                _draw_key(canvas, panel, style, dashes, x + 8, top + above + body + 60, span)
         top += above + body + below
     if layout.titled:
         _draw_footer(canvas, footer)
@@ -392,7 +397,7 @@ def _thin(ticks, labels, low, high, width, overhang=math.inf):
     return [tick for tick, _ in kept], [label for _, label in kept]
 
 
-def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes: list[float], style: Style, box, layout: Layout):
+def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style, dashes, box, layout: Layout):
     (x_low, x_high), (y_low, y_high) = limits
     left, top, width, height = box
     axes.set_xscale("log")
@@ -419,20 +424,20 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes: list[float], 
         )
 
     ends = []
-    for number, (line, rank) in enumerate(zip(panel.lines, dash_ranks(panel))):
-        colour, dash = style.colour(line.transport), DASHES[rank % len(DASHES)]
+    for number, line in enumerate(panel.lines):
         aside = DODGE * (number - (len(panel.lines) - 1) / 2) if panel.x == "bytes" else 0
         factor = (x_high / x_low) ** (aside / width)
-        _draw_line(axes, panel, line, factor, colour, style.marker(line.transport), dash)
+        colour, marker = style.colour(line.transport), style.marker(line.transport)
+        _draw_line(axes, panel, line, factor, colour, marker, dashes[line.label])
         last = line.points[-1]
         ends.append(pixel(_x(panel, last.x) * factor, last.y.value))
     if layout.labels_beside:
         places = spread([y for _, y in ends], KEY_GAP, top + 2, top + height)
         key_x = left + width + 22
-        for line, rank, (end_x, end_y), y in zip(panel.lines, dash_ranks(panel), ends, places):
+        for line, (end_x, end_y), y in zip(panel.lines, ends, places):
             canvas.leader(end_x + 5, end_y, key_x - 4, y)
-            colour, dash = style.colour(line.transport), DASHES[rank % len(DASHES)]
-            canvas.key(key_x, y, colour, style.marker(line.transport), dash, line.label)
+            colour, marker = style.colour(line.transport), style.marker(line.transport)
+            canvas.key(key_x, y, colour, marker, dashes[line.label], line.label)
 
 
 DODGE = 2  # px between the marks of two lines at one size, so that their bars do not hide each other
@@ -498,14 +503,14 @@ def _key_height(panel: Panel, span: float) -> float:
     return math.ceil(len(panel.lines) / _key_columns(panel, span)) * (KEY_GAP + 2) + 26
 
 
-def _draw_key(canvas: Canvas, panel: Panel, style: Style, x: float, y: float, span: float):
+def _draw_key(canvas: Canvas, panel: Panel, style: Style, dashes, x: float, y: float, span: float):
     columns = _key_columns(panel, span)
     per_column = math.ceil(len(panel.lines) / columns)
-    for number, (line, rank) in enumerate(zip(panel.lines, dash_ranks(panel))):
+    for number, line in enumerate(panel.lines):
         column, row = divmod(number, per_column)
-        colour, dash = style.colour(line.transport), DASHES[rank % len(DASHES)]
-        marker = style.marker(line.transport)
-        canvas.key(x + column * span / 2, y + row * (KEY_GAP + 2), colour, marker, dash, line.label)
+        colour, marker = style.colour(line.transport), style.marker(line.transport)
+        place = (x + column * span / 2, y + row * (KEY_GAP + 2))
+        canvas.key(*place, colour, marker, dashes[line.label], line.label)
 
 
 # --- dots -----------------------------------------------------------------------------------------------------------

@@ -512,7 +512,8 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
             "Round-trip time, p50 and p99,",
             [RTT_P50, RTT_P99],
             "A message goes there and one of the same size comes back; the whole round trip is shown, never half of it. "
-            "A side that waits asleep gives up its processor, one that spins keeps it busy.",
+            "A side that waits asleep gives up its processor, one that spins keeps it busy. A percentile with fewer than "
+            "100 round trips beyond it is pooled over the launches, or left out.",
         ),
         *by_size(
             entries,

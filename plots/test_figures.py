@@ -179,7 +179,18 @@ def test_several_files_are_told_apart_by_letter(tmp_path):
     files = [result(tmp_path, *cases, name=f"{i}.json")[0] for i in range(2)]
     by_size = figures.figures_of(files)[1]
     assert [line.label for line in by_size.panels[0].lines] == ["pipe (A)", "pipe (B)"]
-    assert drawing.dash_ranks(by_size.panels[0]) == [0, 1]
+    assert drawing.dash_ranks(by_size.panels, 0) == {"pipe (A)": 0, "pipe (B)": 1}
+
+
+def test_a_line_keeps_its_dashes_where_another_is_missing():
+    def line(label):
+        return figures.Line("posix_shm", label, ())
+
+    above = figures.Panel("p50", 0, 1, "bytes", "time", (line("posix_shm"), line("posix_shm loan")))
+    below = figures.Panel("p99", 1, 1, "bytes", "time", (line("posix_shm loan"),))
+    beside = figures.Panel("p50", 0, 0, "bytes", "time", (line("posix_shm futex"),))
+    assert drawing.dash_ranks((beside, above, below), 1) == {"posix_shm": 0, "posix_shm loan": 1}
+    assert drawing.dash_ranks((beside, above, below), 0) == {"posix_shm futex": 0}
 
 
 def test_every_figure_is_described_in_words_with_its_extremes(quick):
