@@ -42,9 +42,22 @@ struct Reading {
 // Reads every byte of the message (full), or its first 8 (header).
 Reading read(std::span<const std::byte> message, Touch touch);
 
-// The sum read() finds in an intact message with this stamp; no loop, so that a timed launch can check it.
-// Against the stamp that was expected (not the one found) it exposes every single flipped bit.
-std::uint64_t expected_sum(std::uint64_t stamp, std::size_t message_bytes, Touch touch);
+// The sum read() finds in an intact message with a given stamp, for messages of one size; no loop, so that a
+// timed launch can check it. Against the stamp that was expected (not the one found) it exposes every single
+// flipped bit.
+class ExpectedSum {
+ public:
+  ExpectedSum(std::size_t message_bytes, Touch touch);
+  std::uint64_t operator()(std::uint64_t stamp) const {
+    return words_ * stamp + constant_ + ((stamp + tail_offset_) & tail_mask_);
+  }
+
+ private:
+  std::uint64_t words_ = 1;
+  std::uint64_t constant_ = 0;
+  std::uint64_t tail_offset_ = 0;
+  std::uint64_t tail_mask_ = 0;
+};
 
 // Whether every byte (header: each of the first 8) is what fill() writes.
 bool verify(std::span<const std::byte> message, unsigned sender, std::uint64_t sequence, Touch touch);
@@ -75,7 +88,7 @@ class SequenceChecker {
     if (reading.stamp == expected_stamp_ && reading.sum == expected_sum_) [[likely]] {
       expect(next_ + 1);
     } else {
-      observe_unexpected(reading.stamp, reading.sum == expected_sum(reading.stamp, message_bytes_, touch_));
+      observe_unexpected(reading.stamp, reading.sum == expected_(reading.stamp));
     }
   }
 
@@ -93,7 +106,7 @@ class SequenceChecker {
   void expect(std::uint64_t sequence) {
     next_ = sequence;
     expected_stamp_ = make_stamp(sender_, sequence, message_bytes_);
-    expected_sum_ = expected_sum(expected_stamp_, message_bytes_, touch_);
+    expected_sum_ = expected_(expected_stamp_);
   }
   void observe_unexpected(std::uint64_t stamp, bool intact);
   void pass_over(std::uint64_t first, std::uint64_t end);
@@ -106,6 +119,7 @@ class SequenceChecker {
   unsigned sender_;
   Touch touch_;
   std::uint64_t first_;
+  ExpectedSum expected_;
   std::map<std::uint64_t, std::uint64_t> holes_;  // [first, end) of numbers passed over
   Integrity counts_;
 };

@@ -75,7 +75,7 @@ TEST(Payload, TheExpectedSumIsTheSumOfWhatWasFilled) {
         fill(message, some_sender, sequence, touch);
         const Reading reading = read(message, touch);
         ASSERT_EQ(reading.stamp, make_stamp(some_sender, sequence, size)) << size;
-        ASSERT_EQ(reading.sum, expected_sum(reading.stamp, size, touch)) << size;
+        ASSERT_EQ(reading.sum, ExpectedSum(size, touch)(reading.stamp)) << size;
         ASSERT_TRUE(verify(message, some_sender, sequence, touch)) << size;
       }
     }
@@ -105,7 +105,7 @@ TEST(Payload, AFlippedBitAnywhereIsSeenByVerifyAndByTheSum) {
   for (std::size_t size = 1; size <= 200; ++size) {
     std::vector<std::byte> message(size);
     fill(message, some_sender, some_sequence, Touch::full);
-    const std::uint64_t sum = expected_sum(make_stamp(some_sender, some_sequence, size), size, Touch::full);
+    const std::uint64_t sum = ExpectedSum(size, Touch::full)(make_stamp(some_sender, some_sequence, size));
     ASSERT_TRUE(verify(message, some_sender, some_sequence, Touch::full));
     for (std::size_t bit = 0; bit < 8 * size; ++bit) {
       const auto mask = static_cast<std::byte>(1u << bit % 8);
