@@ -28,6 +28,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <cstddef>
@@ -90,12 +91,14 @@ constexpr std::size_t slot_stride(std::size_t message_bytes) {
 }
 
 // How many slots ahead lines are asked for: about as many lines as a core can have under way at once. None
-// when messages are so large that one keeps the core busy, or the ring so small that all its slots are in
-// use.
+// where it does not help: when the lines of a few messages are that many, or the ring is so small that the
+// sides are always near each other.
 constexpr std::uint64_t slots_ahead(std::uint64_t capacity, std::size_t message_bytes) {
   constexpr std::size_t bytes_ahead = 1152;
-  const std::uint64_t ahead = bytes_ahead / slot_stride(message_bytes);
-  return ahead < capacity / 4 ? ahead : capacity / 4;
+  constexpr std::uint64_t fewest = 4;
+  const std::uint64_t ahead =
+      std::min<std::uint64_t>(bytes_ahead / slot_stride(message_bytes), capacity / 32);
+  return ahead < fewest ? 0 : ahead;
 }
 
 // The receiver asks ahead after this many messages that it did not have to wait for.
