@@ -425,7 +425,8 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style,
 
     ends = []
     for number, line in enumerate(panel.lines):
-        aside = DODGE * (number - (len(panel.lines) - 1) / 2) if panel.x == "bytes" else 0
+        gap = min(DODGE, 22 / len(panel.lines)) if panel.x == "bytes" else 0
+        aside = gap * (number - (len(panel.lines) - 1) / 2)
         factor = (x_high / x_low) ** (aside / width)
         colour, marker = style.colour(line.transport), style.marker(line.transport)
         _draw_line(axes, panel, line, factor, colour, marker, dashes[line.label])
