@@ -190,11 +190,13 @@ void check_placements(const Narrowing& narrowing, const Topology& topology) {
   for (const PlacementChoice& choice : narrowing.placements) {
     try {
       resolve(topology, to_string(choice), roles);
-    } catch (const std::exception& reason) {
+    } catch (const Unsupported& reason) {
       std::vector<std::string> here;
       for (const PlacementClass one : topology.classes()) here.emplace_back(to_string(one));
-      throw UsageError(fmt::format("--placement: {}; allowed here: {}, unpinned, or PU indexes",
-                                   reason.what(), join(here, ", ")));
+      throw UsageError(
+          fmt::format("--{}; allowed here: {}, unpinned, or PU indexes", reason.what(), join(here, ", ")));
+    } catch (const std::invalid_argument& reason) {
+      throw UsageError(fmt::format("--{}", reason.what()));
     }
   }
 }

@@ -58,6 +58,19 @@ std::string default_output(const Plan& plan) {
   return fmt::format("ipcmark-{}-{:%Y%m%dT%H%M%SZ}.json", plan.suite, fmt::gmtime(std::time(nullptr)));
 }
 
+// Said before anything is measured. What only opening it can tell is still told by the journal.
+void check_output(const std::string& output) {
+  const auto refuse = [&output](std::string_view reason) {
+    throw UsageError(fmt::format(
+        "--output: {}: {}; allowed: a file in a folder that is there and can be written", output, reason));
+  };
+  const std::filesystem::path folder = std::filesystem::absolute(output).parent_path();
+  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+    refuse(std::generic_category().message(errno));
+  }
+  if (std::filesystem::exists(output) && !std::filesystem::is_regular_file(output)) refuse("no regular file");
+}
+
 void print_plan(const Plan& plan) {
   for (const PlannedCase& planned : plan.cases) fmt::print("{}\n", planned.id);
   for (const SkippedCase& skipped : plan.skipped) fmt::print("skipped {}: {}\n", skipped.id, skipped.reason);
@@ -111,6 +124,7 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
   if (to_standard_output) temporary.emplace();
   const std::string output = temporary ? temporary->path() : options.output.value_or(default_output(plan));
   std::FILE* const people = to_standard_output ? stderr : stdout;
+  check_output(output);
 
   const RunSettings settings{.output = output,
                              .resume = options.resume,

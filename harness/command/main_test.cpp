@@ -1,0 +1,141 @@
+// The program as a person starts it: what it exits with, and what it writes where.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace ipcmark {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+struct Ended {
+  int status = -1;
+  std::string out, err;
+};
+
+class Program : public testing::Test {
+ protected:
+  Program() {
+    std::string pattern = testing::TempDir() + "ipcmark-main-test-XXXXXX";
+    if (mkdtemp(pattern.data()) != nullptr) folder_ = pattern;
+  }
+  ~Program() override {
+    std::error_code ignored;
+    if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
+  }
+
+  Ended run(const std::string& arguments) {
+    const std::string out = path("out"), err = path("err");
+    const std::string command =
+        fmt::format("cd '{}' && '{}' {} >'{}' 2>'{}'", folder_.string(), IPCMARK_BINARY, arguments, out, err);
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(out), text_of(err)};
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  static std::string text_of(const std::string& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(Program, TellsBadInputInOneLineAndEndsWithTwo) {
+  std::ofstream(path("broken.json")) << "{\"name\": ";
+  std::ofstream(path("wrong.json")) << R"({"name": "x", "grids": [{"workload": "stream", "wait": "sleep"}]})";
+  std::ofstream(path("stranger.json"))
+      << R"({"name": "x", "grids": [{"workload": "stream", "transport": "pip"}]})";
+  struct Row {
+    std::string arguments, names, allows;
+  };
+  for (const Row& row : {Row{"run --transport bogus", "--transport", "known: "},
+                         {"run --size 0", "--size", "1 to 1Ti"},
+                         {"run --size 10Ti", "--size", "1 to 1Ti"},
+                         {"run --capacity -1", "--capacity", "default, 0"},
+                         {"run --placement 0+100000", "--placement", "allowed"},
+                         {"run --suite nope", "--suite", "built in are"},
+                         {"run --suite broken.json", "--suite: broken.json", ""},
+                         {"run --suite wrong.json", "--suite: wrong.json", "block, poll"},
+                         {"run --suite stranger.json", "--suite: suite x", "did you mean pipe?"},
+                         {"run --suite .", "--suite: .", ""},
+                         {"run --transport pipe -o missing/x.json", "--output: missing/x.json", "allowed: "},
+                         {"run --transport pipe -o .", "--output: .", "allowed: "},
+                         {"run --transport pipe -o /dev/null", "--output: /dev/null", "allowed: "},
+                         {"run --transport pipe --wait futex", "pipe does not wait by futex", "block"},
+                         {"frob", "frob", "known: run"}}) {
+    const Ended ended = run(row.arguments);
+    EXPECT_EQ(ended.status, 2) << row.arguments;
+    EXPECT_THAT(ended.out, IsEmpty()) << row.arguments;
+    EXPECT_THAT(ended.err, StartsWith("ipcmark: ")) << row.arguments;
+    EXPECT_THAT(ended.err, HasSubstr(row.names));
+    EXPECT_THAT(ended.err, HasSubstr(row.allows));
+    EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
+  }
+}
+
+TEST_F(Program, LeavesNoFileBehindWhenItRefuses) {
+  run("run --transport pipe --wait futex -o x.json");
+  EXPECT_FALSE(std::filesystem::exists(path("x.json")));
+  EXPECT_FALSE(std::filesystem::exists(path("x.json.journal")));
+}
+
+TEST_F(Program, ShowsCasesAndTimeInADryRunAndMeasuresNothing) {
+  const Ended ended = run("run --transport pipe --dry-run -o x.json");
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_THAT(ended.out, HasSubstr("workload:ping_pong/transport:pipe/size:64/"));
+  EXPECT_THAT(ended.out, HasSubstr("2 cases, 0 skipped; 6 launches each of 100 ms, about "));
+  EXPECT_FALSE(std::filesystem::exists(path("x.json")));
+}
+
+TEST_F(Program, ListsTestsAsGoogleBenchmarkDoes) {
+  const Ended ended =
+      run("run --suite quick --benchmark_list_tests --benchmark_filter=ping_pong/transport:pipe/size:1Ki");
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_THAT(ended.out, StartsWith("workload:ping_pong/transport:pipe/size:1Ki/"));
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 1);
+}
+
+TEST_F(Program, MeasuresAndWritesProgressApartFromResults) {
+  const Ended ended =
+      run("run --transport pipe --workload stream --size 100 --launches 1 --min-time 1ms -o x.json");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("pipe"));
+  EXPECT_THAT(ended.out, HasSubstr("100 B"));
+  EXPECT_THAT(ended.out, EndsWith("result file x.json\n"));
+  EXPECT_THAT(ended.out, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(ended.err, HasSubstr("1 cases"));
+  EXPECT_THAT(ended.err, Not(HasSubstr("\x1b")));
+  EXPECT_TRUE(std::filesystem::exists(path("x.json")));
+  EXPECT_FALSE(std::filesystem::exists(path("x.json.journal")));
+}
+
+TEST_F(Program, SaysNothingToPeopleWhenQuiet) {
+  const Ended ended =
+      run("run --transport pipe --workload stream --launches 1 --min-time 1ms --quiet -o x.json");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, IsEmpty());
+  EXPECT_THAT(ended.err, IsEmpty());
+}
+
+TEST_F(Program, GivesStandardOutputToTheDocumentAlone) {
+  const Ended ended = run("run --transport pipe --workload stream --launches 1 --min-time 1ms -o -");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, StartsWith("{"));
+  EXPECT_THAT(ended.err, HasSubstr("result file on standard output"));
+}
+
+}  // namespace
+}  // namespace ipcmark
