@@ -33,8 +33,10 @@ struct CacheLineRoundTrip {
   unsigned batches = 0;
 };
 
-// Forks two processes pinned to these processors (OS indexes), on fresh pages. Throws std::system_error when
-// a processor cannot be had, std::runtime_error when a process dies or five seconds pass.
+// Forks two processes pinned to these processors (OS indexes), on fresh pages. Which page it is matters: the
+// same two processors were seen to need 260 ns on one and 430 ns on another, so take the median of several
+// calls. Throws std::system_error when a processor cannot be had, std::runtime_error when a process dies or
+// five seconds pass.
 CacheLineRoundTrip measure_cache_line_round_trip(int lead_os_pu, int follow_os_pu, unsigned batches = 25,
                                                  std::uint64_t round_trips_per_batch = 2'000);
 
