@@ -49,7 +49,8 @@ class QueueSender {
     return Io::done;
   }
   Io finish() {
-    return end_marks_.leave([this] { return send({}); });
+    constexpr std::byte nothing{};
+    return end_marks_.leave([&] { return send({&nothing, 0}); });
   }
   void wait_to_send() { ready_(queue_.get()); }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
