@@ -99,7 +99,12 @@ class PingPong final : public Work {
     RoundTrips round_trips(role, writer, reader);
     lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
       round_trips.lead(1);  // the other role may still be on its way from the meeting point
-      if (!timed) return round_trips.lead(messages);
+      if (!timed) {
+        // By the same loop, so that the pace is right and the histogram's pages are there.
+        round_trips.lead_timed(messages, board.histogram);
+        return;
+      }
+      board.histogram = {};
       meter.start();
       const Span span = round_trips.lead_timed(messages, board.histogram);
       board.cost = meter.stop();

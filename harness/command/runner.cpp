@@ -163,11 +163,19 @@ class Run {
 
   void tell(const PlannedCase& planned) {
     const double elapsed_s = seconds_since(begin_ns_);
-    // Verifying is quicker than measuring, so the plan's own estimate leads until rounds have been made.
-    const double remaining_s = rounds_begun_ns_ == 0 || launches_timed_ == 0
-                                   ? std::max(0.0, estimated_seconds(plan_) - elapsed_s)
-                                   : seconds_since(rounds_begun_ns_) / static_cast<double>(launches_timed_) *
-                                         static_cast<double>(launches_planned_ - launches_done_);
+    const std::size_t left = launches_planned_ - launches_done_;
+    double remaining_s = 0;
+    if (launches_timed_ > 0) {
+      remaining_s =
+          seconds_since(rounds_begun_ns_) / static_cast<double>(launches_timed_) * static_cast<double>(left);
+    } else {
+      // Verifying is a different pace from measuring; of that the plan's estimate is all there is yet.
+      const std::size_t timed_left = std::min(left, plan_.cases.size() * plan_.launches);
+      const double verified_s = launches_done_ == 0 ? 0 : elapsed_s / static_cast<double>(launches_done_);
+      remaining_s = verified_s * static_cast<double>(left - timed_left) +
+                    estimated_seconds(plan_) * static_cast<double>(timed_left) /
+                        static_cast<double>(plan_.cases.size() * plan_.launches);
+    }
     progress_({.stage = stage_,
                .launches_done = launches_done_,
                .launches_planned = launches_planned_,
