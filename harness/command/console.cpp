@@ -63,7 +63,8 @@ std::string_view colour_of(Grade grade) {
   return "\x1b[31m";
 }
 
-std::string group_of(std::string_view workload, const std::vector<CaseSummary>& summaries, bool colour) {
+std::string group_of(std::string_view workload, const std::vector<CaseSummary>& summaries, bool colour,
+                     std::size_t columns) {
   const bool round_trips = workload == "ping_pong";
   std::vector<std::vector<std::string>> rows{{"transport", "size", "capacity", "wait", "access", "placement",
                                               round_trips ? "RTT p50" : "messages",
@@ -80,10 +81,12 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
   }
   std::string text = fmt::format("{}\n", workload);
   for (std::size_t r = 0; r < rows.size(); ++r) {
+    std::size_t width = 2;
     text += "  ";
     for (std::size_t i = 0; i < rows[r].size(); ++i) {
       text += i < text_columns ? pad_right(rows[r][i], widths[i]) : pad_left(rows[r][i], widths[i]);
       text += "  ";
+      width += widths[i] + 2;
     }
     if (r == 0) {
       text += "verdict";
@@ -91,7 +94,11 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
       const Verdict& verdict = shown[r - 1]->verdict;
       const std::string_view grade = to_string(verdict.grade);
       text += colour ? fmt::format("{}{}\x1b[0m", colour_of(verdict.grade), grade) : std::string(grade);
-      if (verdict.grade != Grade::ok) text += ": " + verdict.reasons.front();
+      if (verdict.grade != Grade::ok) {
+        const std::string reason = ": " + verdict.reasons.front();
+        width += grade.size();
+        text += columns == 0 ? reason : clip(reason, columns - std::min(columns, width));
+      }
     }
     text += '\n';
   }
@@ -140,7 +147,7 @@ std::size_t columns_of(std::FILE* stream) {
   return number && *number >= least ? static_cast<std::size_t>(*number) : unknown;
 }
 
-std::string case_table(const std::vector<CaseSummary>& summaries, bool colour) {
+std::string case_table(const std::vector<CaseSummary>& summaries, bool colour, std::size_t columns) {
   std::vector<std::string> workloads;
   for (const CaseSummary& summary : summaries) {
     const std::string& workload = summary.benchmark_case.workload;
@@ -149,7 +156,7 @@ std::string case_table(const std::vector<CaseSummary>& summaries, bool colour) {
   }
   std::string text;
   bool pooled = false;
-  for (const std::string& workload : workloads) text += group_of(workload, summaries, colour);
+  for (const std::string& workload : workloads) text += group_of(workload, summaries, colour, columns);
   for (const CaseSummary& summary : summaries)
     pooled = pooled || (!summary.p99_ns && summary.pooled && summary.pooled->p99_ns);
   if (pooled) text += "* from the samples of all launches together: a single launch has too few\n";

@@ -36,7 +36,8 @@ bool wants_colour(std::FILE* stream);
 // Columns of the terminal behind the stream, or of COLUMNS; 100 when neither says.
 std::size_t columns_of(std::FILE* stream);
 
-// A table: a headed group for each workload and one aligned line a case, in the order of the summaries.
-std::string case_table(const std::vector<CaseSummary>& summaries, bool colour);
+// A table: a headed group for each workload and one aligned line a case, in the order of the summaries. A
+// verdict's reason is cut at `columns`; 0 = never.
+std::string case_table(const std::vector<CaseSummary>& summaries, bool colour, std::size_t columns);
 
 }  // namespace ipcmark

@@ -65,7 +65,7 @@ std::vector<std::string> words_of(std::string_view line) {
 }
 
 TEST(CaseTable, SaysOfARoundTripItsPercentilesPrecisionCostAndVerdict) {
-  const auto lines = lines_of(case_table({ping_pong("pipe")}, false));
+  const auto lines = lines_of(case_table({ping_pong("pipe")}, false, 0));
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0], "ping_pong");
   EXPECT_THAT(words_of(lines[2]), ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3",
@@ -73,7 +73,7 @@ TEST(CaseTable, SaysOfARoundTripItsPercentilesPrecisionCostAndVerdict) {
 }
 
 TEST(CaseTable, SaysOfAStreamItsRates) {
-  const auto lines = lines_of(case_table({stream("pipe")}, false));
+  const auto lines = lines_of(case_table({stream("pipe")}, false, 0));
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_THAT(words_of(lines[2]),
               ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "1.23", "M/s", "78.9",
@@ -84,7 +84,7 @@ TEST(CaseTable, GroupsByWorkloadAndAlignsAllLinesOfAGroup) {
   CaseSummary wide = ping_pong("unix_seqpacket");
   wide.benchmark_case.message_bytes = 1 << 20;
   wide.p50_ns = statistic(999, 1);
-  const auto lines = lines_of(case_table({ping_pong("pipe"), stream("pipe"), wide}, false));
+  const auto lines = lines_of(case_table({ping_pong("pipe"), stream("pipe"), wide}, false, 0));
   ASSERT_EQ(lines.size(), 7u);
   EXPECT_EQ(lines[0], "ping_pong");
   EXPECT_EQ(lines[4], "stream");
@@ -96,7 +96,7 @@ TEST(CaseTable, GroupsByWorkloadAndAlignsAllLinesOfAGroup) {
 TEST(CaseTable, GivesTheFirstReasonOfAVerdictThatIsNotOk) {
   CaseSummary summary = ping_pong("pipe");
   summary.verdict = {Grade::noisy, {"launches differ by 30 %", "preempted"}};
-  const std::string table = case_table({summary}, false);
+  const std::string table = case_table({summary}, false, 0);
   EXPECT_THAT(table, HasSubstr("noisy: launches differ by 30 %"));
   EXPECT_THAT(table, Not(HasSubstr("preempted")));
 }
@@ -105,22 +105,22 @@ TEST(CaseTable, LeavesADashWhereThereIsNoFigureAndMarksPooledOnes) {
   CaseSummary summary = ping_pong("pipe");
   summary.p50_ns = statistic(9'840);
   summary.p99_ns = std::nullopt;
-  EXPECT_THAT(words_of(lines_of(case_table({summary}, false))[2]),
+  EXPECT_THAT(words_of(lines_of(case_table({summary}, false, 0))[2]),
               ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "9.84", "µs", "–", "–",
                           "7.30", "µs", "ok"));
   summary.pooled =
       PooledPercentiles{.p50_ns = {}, .p90_ns = {}, .p99_ns = 12'100, .p999_ns = {}, .launches_pooled = 6};
-  const std::string table = case_table({summary}, false);
+  const std::string table = case_table({summary}, false, 0);
   EXPECT_THAT(table, HasSubstr("12.1 µs*"));
   EXPECT_THAT(table, HasSubstr("* from the samples of all launches together"));
 }
 
 TEST(CaseTable, ColoursNothingUnlessAsked) {
-  EXPECT_THAT(case_table({ping_pong("pipe")}, false), Not(HasSubstr("\x1b")));
-  EXPECT_THAT(case_table({ping_pong("pipe")}, true), HasSubstr("\x1b[32mok\x1b[0m"));
+  EXPECT_THAT(case_table({ping_pong("pipe")}, false, 0), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(case_table({ping_pong("pipe")}, true, 0), HasSubstr("\x1b[32mok\x1b[0m"));
 }
 
-TEST(CaseTable, OfNothingIsEmpty) { EXPECT_EQ(case_table({}, false), ""); }
+TEST(CaseTable, OfNothingIsEmpty) { EXPECT_EQ(case_table({}, false, 0), ""); }
 
 RunProgress progress_at(double elapsed_s, std::string_view id = "workload:stream/transport:pipe") {
   return {.stage = "round 2 of 6",

@@ -151,8 +151,10 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
     std::vector<CaseSummary> summaries = summarize_cases(results);
     std::ranges::sort(summaries, {},
                       &CaseSummary::benchmark_case);  // launched in random order, read in this one
-    fmt::print(people, "{}{}", case_table(summaries, wants_colour(people)),
-               result_footer(results, to_standard_output ? "on standard output" : output));
+    fmt::print(
+        people, "{}{}",
+        case_table(summaries, wants_colour(people), isatty(fileno(people)) == 1 ? columns_of(people) : 0),
+        result_footer(results, to_standard_output ? "on standard output" : output));
   }
   if (temporary) {
     std::ifstream document(output);
