@@ -21,10 +21,21 @@ std::string whole_lines(const std::string& path) {
   return text;
 }
 
+// What decides the cases: neither where the result goes nor how long and how loudly this part of the run may
+// go on.
 std::vector<std::string> what_counts(const std::vector<std::string>& command_line) {
   std::vector<std::string> words;
   for (std::size_t i = 1; i < command_line.size(); ++i) {
-    if (command_line[i] != "--resume" && command_line[i] != "--quiet") words.push_back(command_line[i]);
+    const std::string& word = command_line[i];
+    if (word == "--resume" || word == "--quiet" || word.starts_with("--output=") ||
+        word.starts_with("--time-limit=")) {
+      continue;
+    }
+    if (word == "-o" || word == "--output" || word == "--time-limit") {
+      ++i;
+    } else {
+      words.push_back(word);
+    }
   }
   return words;
 }

@@ -18,7 +18,7 @@ std::string journal_path(const std::string& result_path);
 std::map<std::string, std::set<unsigned>> rounds_done(const ResultFile& held);
 
 // Whether a run can go on where `held` stopped: same suite, seed, launches, min_time, command line and
-// machine. Of the command line, the program's path and the words --resume and --quiet do not count. Throws
+// machine. Of the command line, the program's path, --resume, --quiet, --output and --time-limit do not count. Throws
 // FileError "FILE: ..." that names what differs.
 void require_same_run(const RunHeader& held, const RunHeader& wanted, const std::string& file);
 

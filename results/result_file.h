@@ -65,7 +65,7 @@ struct ResultFile {
   std::vector<SkipRecord> skips;
   std::string finished;      // empty: not known, as in a journal left by a killed run
   bool complete = false;     // every round of every case was launched
-  bool interrupted = false;  // a person or a time limit ended it
+  bool interrupted = false;  // a person or a signal ended it; a time limit only leaves it incomplete
   double wall_s = 0;         // the time of a run that was killed is not known
 };
 

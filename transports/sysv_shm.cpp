@@ -42,11 +42,11 @@ class SysvShmRegion {
 
   SysvShmRegion(const Shape&, std::size_t bytes) : bytes_(bytes), maker_(getpid()) {
     // The kernel would promise more than there is and kill somebody later; tmpfs draws the line here.
-    const auto half_of_memory = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) / 2 *
-                                static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    if (bytes > half_of_memory) {
-      throw Unsupported(fmt::format("{}: needs {} B, over half of this machine's memory ({} B)",
-                                    transport_name, bytes, half_of_memory));
+    const auto quarter_of_memory = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) / 4 *
+                                   static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    if (bytes > quarter_of_memory) {
+      throw Unsupported(fmt::format("{}: needs {} B, over a quarter of this machine's memory ({} B)",
+                                    transport_name, bytes, quarter_of_memory));
     }
     do {
       key_ = unique_sysv_key();

@@ -100,11 +100,11 @@ class TcpLink {
     // The kernel doubles what is asked for, and charges 2,304 B for the smallest segment, its
     // TCP_SKB_MIN_TRUESIZE.
     constexpr std::uint64_t half_smallest_charge = 1'152;
-    std::uint64_t wanted;
-    if (__builtin_mul_overflow(shape_.message_bytes + half_smallest_charge, shape_.capacity.messages,
-                               &wanted) ||
-        wanted > INT_MAX / 2) {
-      wanted = INT_MAX / 2;
+    std::uint64_t charge, wanted;
+    if (__builtin_add_overflow(shape_.message_bytes, half_smallest_charge, &charge) ||
+        __builtin_mul_overflow(charge, shape_.capacity.messages, &wanted) || wanted > INT_MAX / 2) {
+      throw Unsupported(fmt::format("{}: {} messages of {} B are more than a socket buffer can hold (1 GiB)",
+                                    name, shape_.capacity.messages, shape_.message_bytes));
     }
     set_socket_option(fd, SOL_SOCKET, option, static_cast<int>(wanted), option_name);
     int granted = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "harness/text.h"
 #include "workloads/launch_verdict.h"
 
 namespace ipcmark {
@@ -43,6 +45,9 @@ LaunchSpec spec_for(const Case& benchmark_case, const std::vector<std::string_vi
                     return {binding.granted_pus, binding.numa_node};
                   },
                   .interrupt_fd = context.interrupt_fd};
+  // Progress is counted in whole messages, so a huge one has its own time.
+  constexpr double slowest_bytes_per_s = 50e6;
+  spec.stall_s += static_cast<double>(benchmark_case.message_bytes) / slowest_bytes_per_s;
   for (std::size_t role = 0; role < role_names.size(); ++role) {
     spec.roles.push_back({std::string(role_names[role]), role_pus.at(role)});
   }
@@ -192,6 +197,17 @@ class SharedReasons {
   char* text_;
 };
 
+// Both roles hold a message to send and one to receive, all of it prefaulted.
+std::string why_too_large(const Case& benchmark_case) {
+  constexpr std::uint64_t buffers = 4;
+  const auto memory_bytes = static_cast<std::uint64_t>(sysconf(_SC_AVPHYS_PAGES)) *
+                            static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  if (benchmark_case.message_bytes <= memory_bytes / 2 / buffers) return {};
+  return fmt::format("{}: {} buffers of {} need more than half of this machine's free memory ({:.1f} GiB)",
+                     benchmark_case.transport, buffers, format_size(benchmark_case.message_bytes),
+                     static_cast<double>(memory_bytes) / (1 << 30));
+}
+
 // Makes each case's link and drops it again, in the very place where launches make theirs. Its one role does
 // nothing.
 class BuildAll final : public Work {
@@ -205,6 +221,7 @@ class BuildAll final : public Work {
       Shape shape = shape_of(cases_[i]);
       shape.directory = directory;
       try {
+        if (std::string reason = why_too_large(cases_[i]); !reason.empty()) throw Unsupported(reason);
         transport_of(cases_[i]).make_link(shape);
       } catch (const Unsupported& reason) {
         reasons_.write(i, reason.what());

@@ -17,8 +17,8 @@
 namespace ipcmark::accuracy {
 namespace {
 
-constexpr unsigned launches = 6;
-constexpr unsigned rounds_per_launch = 10;
+constexpr unsigned launches = 20;
+constexpr unsigned rounds_per_launch = 3;
 constexpr unsigned rounds = launches * rounds_per_launch;
 
 using Round = std::array<double, contestants>;  // ns of each contestant's turn
@@ -27,12 +27,20 @@ struct Ratio {
   double median, low, high;
 };
 
-// Of the paired turns: medians and order statistics of the logarithms.
+// Of the paired turns. The launch is the independent unit: each gives the median of its logarithms, and the
+// interval is that of the launches' median.
 Ratio ratio_of(const std::vector<Round>& times, unsigned numerator, unsigned denominator) {
-  std::vector<double> logarithms;
-  for (const Round& round : times) logarithms.push_back(std::log(round[numerator] / round[denominator]));
-  const Interval interval = *median_interval(logarithms);
-  return {std::exp(median(logarithms)), std::exp(interval.low), std::exp(interval.high)};
+  std::vector<double> of_launches;
+  for (unsigned i = 0; i < launches; ++i) {
+    std::vector<double> logarithms;
+    for (unsigned round = 0; round < rounds_per_launch; ++round) {
+      const Round& turns = times.at(i * rounds_per_launch + round);
+      logarithms.push_back(std::log(turns[numerator] / turns[denominator]));
+    }
+    of_launches.push_back(median(logarithms));
+  }
+  const Interval interval = *median_interval(of_launches);
+  return {std::exp(median(of_launches)), std::exp(interval.low), std::exp(interval.high)};
 }
 
 double median_ns(const std::vector<Round>& times, const Contest& contest, unsigned contestant) {

@@ -3,7 +3,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +22,7 @@
 #include "harness/command/options.h"
 #include "harness/command/runner.h"
 #include "harness/doctor.h"
+#include "harness/isolation.h"
 #include "harness/text.h"
 #include "results/journal.h"
 #include "results/summary.h"
@@ -33,25 +34,35 @@ constexpr int all_well = 0, a_case_failed = 1, bad_usage = 2, interrupted = 130;
 
 // ---- run ----
 
-// Where the result is kept until it goes to standard output.
+// Where the result is kept until it goes to standard output; `ipcmark clean` knows the name.
 class TemporaryResult {
  public:
-  TemporaryResult() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ipcmark-output-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-      throw std::system_error(errno, std::generic_category(), "mkdtemp");
-    folder_ = pattern;
+  TemporaryResult() : folder_(std::filesystem::temp_directory_path() / unique_name()) {
+    if (mkdir(folder_.c_str(), 0700) != 0) {
+      throw std::system_error(errno, std::generic_category(), "mkdir " + folder_.string());
+    }
   }
   ~TemporaryResult() {
     std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
+    if (!kept_) std::filesystem::remove_all(folder_, ignored);
   }
   TemporaryResult(const TemporaryResult&) = delete;
   TemporaryResult& operator=(const TemporaryResult&) = delete;
   std::string path() const { return (folder_ / "result.json").string(); }
 
+  // Throws std::runtime_error when standard output does not take all of it; the file is then kept, and named.
+  void print() {
+    std::ifstream document(path());
+    std::cout << document.rdbuf() << std::flush;
+    if (std::cout) return;
+    kept_ = true;
+    throw std::runtime_error("--output: standard output could not be written; the result is kept in " +
+                             path());
+  }
+
  private:
   std::filesystem::path folder_;
+  bool kept_ = false;
 };
 
 std::string default_output(const Plan& plan) {
@@ -156,11 +167,8 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
         case_table(summaries, wants_colour(people), isatty(fileno(people)) == 1 ? columns_of(people) : 0),
         result_footer(results, to_standard_output ? "on standard output" : output));
   }
-  if (temporary) {
-    std::ifstream document(output);
-    std::cout << document.rdbuf() << std::flush;
-  }
-  if (results.interrupted && !options.time_limit_ns) return interrupted;
+  if (temporary) temporary->print();
+  if (results.interrupted) return interrupted;
   return results.failures.empty() ? all_well : a_case_failed;
 }
 
@@ -178,7 +186,7 @@ std::string findings_as_json(const std::vector<Finding>& findings) {
 
 int doctor(const DoctorOptions& options) {
   Workbench workbench;
-  const Machine machine = examine_machine(workbench.topology(), {64});
+  const Machine machine = examine_machine(workbench.topology(), {64}, {});
   SystemProbe probe = probe_system();
   const Isolation& isolation = workbench.isolation(Limits::host);
   probe.isolation = isolation.description;
@@ -268,8 +276,12 @@ int main(int argc, char** argv) {
   const std::vector<std::string> command_line(argv, argv + argc);
   std::string reason;
   try {
-    return dispatch(parse_options({command_line.begin() + 1, command_line.end()}, known_names()),
-                    command_line);
+    const int status =
+        dispatch(parse_options({command_line.begin() + 1, command_line.end()}, known_names()), command_line);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw std::runtime_error("standard output could not be written");
+    }
+    return status;
   } catch (const std::exception& error) {
     reason = error.what();
   }

@@ -53,6 +53,39 @@ class Program : public testing::Test {
   std::filesystem::path folder_;
 };
 
+TEST_F(Program, KeepsWhatItHasWhenInterruptedAndGoesOnFromThere) {
+  const std::string arguments =
+      "run --transport pipe --workload stream --launches 30 --min-time 20ms --seed 1 -o r.json --quiet";
+  const Ended interrupted = run("--version; '" IPCMARK_BINARY "' " + arguments +
+                                " & pid=$!; for i in $(seq 1000); do grep -q '\"type\":\"launch\"' "
+                                "r.json.journal 2>/dev/null && break; "
+                                "sleep 0.01; done; kill -INT $pid; wait $pid");
+  EXPECT_EQ(interrupted.status, 130) << interrupted.err;
+  EXPECT_THAT(text_of(path("r.json")), HasSubstr("\"complete\": false"));
+  EXPECT_THAT(text_of(path("r.json")), HasSubstr("\"interrupted\": true"));
+
+  const Ended resumed = run(arguments + " --resume");
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_THAT(text_of(path("r.json")), HasSubstr("\"complete\": true"));
+}
+
+TEST_F(Program, StopsAtItsTimeLimitAndSaysThatItIsNotComplete) {
+  const Ended ended =
+      run("run --transport null --workload stream --launches 1000 --min-time 1h --time-limit 1ms -o r.json");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("--time-limit"));
+  EXPECT_THAT(text_of(path("r.json")), HasSubstr("\"complete\": false"));
+  EXPECT_THAT(text_of(path("r.json")), HasSubstr("\"interrupted\": false"));
+}
+
+TEST_F(Program, KeepsAResultThatStandardOutputDoesNotTake) {
+  const Ended ended =
+      run("run --transport null --workload stream --launches 1 --min-time 1ms --quiet -o - >/dev/full; "
+          "status=$?; '" IPCMARK_BINARY "' clean >/dev/null; exit $status");
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, HasSubstr("the result is kept in"));
+}
+
 TEST_F(Program, TellsBadInputInOneLineAndEndsWithTwo) {
   std::ofstream(path("broken.json")) << "{\"name\": ";
   std::ofstream(path("wrong.json")) << R"({"name": "x", "grids": [{"workload": "stream", "wait": "sleep"}]})";

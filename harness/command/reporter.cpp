@@ -67,13 +67,7 @@ void initialise_benchmark_library() {
   benchmark::Initialize(&count, arguments.data());
 }
 
-std::string benchmark_library_version() {
-#ifdef IPCMARK_BENCHMARK_HAS_SKIPPED
-  return benchmark::GetBenchmarkVersion();
-#else
-  return "1.7";
-#endif
-}
+std::string benchmark_library_version() { return IPCMARK_BENCHMARK_VERSION; }
 
 TrialOutcome run_as_benchmark(const std::string& id, const std::function<TrialOutcome()>& trial) {
   std::optional<TrialOutcome> outcome;

@@ -45,6 +45,18 @@ std::vector<std::uint64_t> sizes_for_floors(const Plan& plan) {
   return chosen;
 }
 
+// Every two PUs between which some case measures.
+PuPairs pairs_in_use(const Plan& plan) {
+  std::set<std::pair<int, int>> pairs;
+  for (const PlannedCase& planned : plan.cases) {
+    for (std::size_t role = 1; role < planned.role_pus.size(); ++role) {
+      const std::vector<int>&first = planned.role_pus[0], &second = planned.role_pus[role];
+      if (!first.empty() && !second.empty() && first != second) pairs.emplace(first.front(), second.front());
+    }
+  }
+  return {pairs.begin(), pairs.end()};
+}
+
 RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topology& topology) {
   RunHeader header{.version = std::string(build_info().version),
                    .suite = plan.suite,
@@ -59,7 +71,7 @@ RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topolog
                    .library_version = benchmark_library_version(),
                    .library_build_type = build_info().build_type == "Debug" ? "debug" : "release",
                    .context = settings.context,
-                   .machine = examine_machine(topology, sizes_for_floors(plan))};
+                   .machine = examine_machine(topology, sizes_for_floors(plan), pairs_in_use(plan))};
   header.load_avg.resize(static_cast<std::size_t>(std::max(0, getloadavg(header.load_avg.data(), 3))));
   header.cpu_scaling_enabled = std::any_of(
       header.machine.settings.begin(), header.machine.settings.end(), [](const NamedValue& setting) {
@@ -133,7 +145,7 @@ class Run {
     }
     return journal_.assemble({.finished = iso_time_now(),
                               .complete = !stopped_,
-                              .interrupted = stopped_,
+                              .interrupted = interruption_.requested(),
                               .wall_s = (held_ ? held_->wall_s : 0) + seconds_since(begin_ns_)});
   }
 
@@ -187,13 +199,22 @@ class Run {
   // Whether the launch ended because the run was interrupted, not through any fault of the case.
   bool was_interrupted() { return interruption_.requested(); }
 
+  // No more launches of this case; `round` is the one under way, 0 while verifying.
+  void give_up(const PlannedCase& planned, unsigned round) {
+    if (!out_.insert(planned.id).second) return;
+    for (unsigned later = round + 1; later <= plan_.launches; ++later) {
+      if (!done_[planned.id].contains(later)) --launches_planned_;
+    }
+  }
+
   void fail(const PlannedCase& planned, unsigned round, const LaunchFailure& failure) {
     if (was_interrupted()) return;
     if (failure.kind == LaunchFailure::Kind::unsupported) {
       journal_.append(SkipRecord{planned.benchmark_case, failure.reason});
-      out_.insert(planned.id);
+      give_up(planned, round);
       return;
     }
+    if (round == 0) give_up(planned, round);
     journal_.append(FailureRecord{planned.benchmark_case, round, failure.reason});
     warn_(fmt::format("{}: {}", planned.id, failure.reason));
   }
@@ -207,7 +228,6 @@ class Run {
     const TrialOutcome outcome = run_trial(benchmark_case, planned.role_pus, options, context);
     if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
       fail(planned, 0, *failure);
-      if (!was_interrupted() && out_.insert(planned.id).second) launches_planned_ -= plan_.launches;
     } else if (const ProbeKey key = probe_key(benchmark_case); !capacities_.contains(key)) {
       capacities_.emplace(key, probe_capacity(benchmark_case, context));
     }
@@ -219,18 +239,24 @@ class Run {
     tell(planned);
     const TrialContext context = workbench_.context(planned.benchmark_case, interruption_.fd());
     const std::string started = iso_time_now();
-    const TrialOutcome outcome = run_as_benchmark(planned.id, [&] {
+    TrialOutcome outcome = run_as_benchmark(planned.id, [&] {
       return run_trial(planned.benchmark_case, planned.role_pus, {.timed_ns = plan_.min_time_ns}, context);
     });
     if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
       fail(planned, round, *failure);
     } else {
+      auto& measurement = std::get<Measurement>(outcome);
+      // A stream begins by one role's clock and ends by the other's; a round trip needs but one.
+      if (!header_.machine.clock.ordered && planned.benchmark_case.workload == "stream") {
+        measurement.verdict.grade = Grade::invalid;
+        measurement.verdict.reasons.push_back("the clock was found disordered between processors");
+      }
       journal_.append(LaunchRecord{.benchmark_case = planned.benchmark_case,
                                    .capacity = capacities_[probe_key(planned.benchmark_case)],
                                    .round = round,
                                    .order = ++order_,
                                    .started = started,
-                                   .measurement = std::get<Measurement>(outcome)});
+                                   .measurement = measurement});
     }
     ++launches_done_;
     ++launches_timed_;
@@ -261,11 +287,21 @@ class Run {
 
 }  // namespace
 
-Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes) {
+Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes,
+                        const PuPairs& pairs) {
   Machine machine = describe_machine(topology);
   machine.floors = measure_floors(message_sizes);
   const std::vector<PuInfo>& pus = topology.pus();
+  const auto os_index = [&pus](int logical_index) {
+    return std::ranges::find(pus, logical_index, &PuInfo::logical_index)->os_index;
+  };
   machine.clock = examine_clock(pus.front().os_index, pus.back().os_index);
+  constexpr std::uint64_t checks_a_pair = 2'000;
+  for (const auto& [first, second] : pairs) {
+    const ClockOrder order = check_clock_order(os_index(first), os_index(second), checks_a_pair);
+    machine.clock.order_checks += order.checks;
+    machine.clock.ordered = machine.clock.ordered && order.violations == 0;
+  }
   return machine;
 }
 

@@ -42,7 +42,11 @@ using WarningListener = std::function<void(const std::string&)>;
 ResultFile run_plan(const Plan& plan, const RunSettings& settings, Workbench& workbench,
                     const ProgressListener& progress, const WarningListener& warn);
 
-// This machine with its clock and floors, measured now (a fraction of a second).
-Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes);
+using PuPairs = std::vector<std::pair<int, int>>;  // hwloc logical indexes
+
+// This machine with its clock and floors, measured now (a fraction of a second). The clock's order is looked
+// at between the first and the last PU and between all `pairs`.
+Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes,
+                        const PuPairs& pairs);
 
 }  // namespace ipcmark
