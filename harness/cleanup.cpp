@@ -73,7 +73,7 @@ void sweep_posix_queues(std::vector<std::string>& removed) {
 // /proc/sysvipc/{msg,shm}: a header line that names the columns, then a row an object (proc(5)).
 template <class Remove>
 void sweep_sysv(const char* table, std::string_view what, const char* id_column,
-                std::initializer_list<std::string_view> pid_columns, Remove remove,
+                std::initializer_list<std::string_view> pid_columns, long youngest_s, Remove remove,
                 std::vector<std::string>& removed) {
   std::ifstream file(table);
   std::string header;
@@ -91,11 +91,8 @@ void sweep_sysv(const char* table, std::string_view what, const char* id_column,
       for (std::string_view pid_column : pid_columns)
         in_use = in_use || (column == pid_column && is_alive(value));
     }
-    // A queue does not tell who made it: a young one may belong to a launch that has not sent yet.
-    constexpr long still_young_s = 60;
     const bool ours = (static_cast<unsigned long>(key) & 0xffffffffu) >> 20 == sysv_key_prefix;
-    if (!ours || in_use || uid != static_cast<long>(geteuid()) ||
-        std::time(nullptr) - changed < still_young_s)
+    if (!ours || in_use || uid != static_cast<long>(geteuid()) || std::time(nullptr) - changed < youngest_s)
       continue;
     if (remove(static_cast<int>(id)) == 0) removed.push_back(fmt::format("{} {} (key {:#x})", what, id, key));
   }
@@ -111,11 +108,13 @@ std::vector<std::string> remove_leftovers() {
     sweep_folder(chosen, "folder", removed);
   }
   sweep_posix_queues(removed);
+  // A queue does not tell who made it: a young one may belong to a launch that has not sent yet.
+  constexpr long youngest_queue_s = 60;
   sweep_sysv(
-      "/proc/sysvipc/msg", "System V message queue", "msqid", {"lspid", "lrpid"},
+      "/proc/sysvipc/msg", "System V message queue", "msqid", {"lspid", "lrpid"}, youngest_queue_s,
       [](int id) { return msgctl(id, IPC_RMID, nullptr); }, removed);
   sweep_sysv(
-      "/proc/sysvipc/shm", "System V shared memory", "shmid", {"cpid", "lpid"},
+      "/proc/sysvipc/shm", "System V shared memory", "shmid", {"cpid", "lpid"}, 0,
       [](int id) { return shmctl(id, IPC_RMID, nullptr); }, removed);
   return removed;
 }

@@ -44,14 +44,14 @@ struct Unsupported : std::runtime_error {
 // What is asked of a link.
 struct Shape {
   std::size_t message_bytes = 64;
-  Capacity capacity;
+  Capacity capacity{};
   unsigned senders = 1;
   unsigned receivers = 1;
   Wait send_wait = Wait::block;
   Wait receive_wait = Wait::block;
   Access send_access = Access::copy;
   Access receive_access = Access::copy;
-  std::string directory;  // the launch's own, mode 0700; names in the file system go here
+  std::string directory{};  // the launch's own, mode 0700; names in the file system go here
 };
 
 class WaitSet {

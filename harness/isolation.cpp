@@ -31,7 +31,7 @@ namespace {
 }
 
 // Per IPC namespace, with the largest value that the kernel lets its owner set (mq_overview(7); msgmnb and
-// msgmax are bounded only by int).
+// msgmax are bounded only by int). What is only a default stays the host's.
 struct IpcLimit {
   const char* path;
   const char* raised;
@@ -40,6 +40,7 @@ constexpr std::array ipc_limits{
     IpcLimit{"/proc/sys/fs/mqueue/msg_max", "65536"},
     IpcLimit{"/proc/sys/fs/mqueue/msgsize_max", "16777216"},
     IpcLimit{"/proc/sys/fs/mqueue/queues_max", "256"},
+    IpcLimit{"/proc/sys/fs/mqueue/msg_default", nullptr},
     IpcLimit{"/proc/sys/kernel/msgmax", "16777216"},
     IpcLimit{"/proc/sys/kernel/msgmnb", "268435456"},
     IpcLimit{"/proc/sys/kernel/msgmni", "32000"},
@@ -76,10 +77,10 @@ void write_file(const char* path, std::string_view text) {
   }
 }
 
-void copy_host_limits() {
-  for (const auto& [path, value] : host_limits()) {
-    if (read_line(path.c_str()) != value) write_file(path.c_str(), value);
-  }
+void copy_host_limit(const IpcLimit& limit) {
+  const auto host = host_limits().find(limit.path);
+  if (host == host_limits().end() || read_line(limit.path) == host->second) return;
+  write_file(limit.path, host->second);
 }
 
 // As far as this kernel lets the namespace's owner: the files that it keeps closed stay at their defaults,
@@ -89,8 +90,12 @@ void raise_limits() {
   unsigned raised = 0;
   for (const IpcLimit& limit : ipc_limits) {
     try {
-      write_file(limit.path, limit.raised);
-      ++raised;
+      if (limit.raised == nullptr) {
+        copy_host_limit(limit);
+      } else {
+        write_file(limit.path, limit.raised);
+        ++raised;
+      }
     } catch (const std::system_error& error) {
       if (!refusal) refusal = error;
     }
@@ -206,7 +211,11 @@ void settle_in(const Isolation& isolation, Limits limits) {
       0) {
     fail("mount tmpfs on " + isolation.directory);
   }
-  limits == Limits::raised ? raise_limits() : copy_host_limits();
+  if (limits == Limits::raised) {
+    raise_limits();
+  } else {
+    for (const IpcLimit& limit : ipc_limits) copy_host_limit(limit);
+  }
 }
 
 std::string unique_name() { return fmt::format("ipcmark-{}-{:016x}", getpid(), random_bits()); }

@@ -20,6 +20,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <system_error>
 
@@ -327,7 +328,9 @@ class LaunchDirectory {
     made_ = true;
   }
   ~LaunchDirectory() {
-    if (made_) rmdir(path_.c_str());
+    if (!made_) return;
+    std::error_code ignored;  // a killed role may have left files in it
+    std::filesystem::remove_all(path_, ignored);
   }
   LaunchDirectory(const LaunchDirectory&) = delete;
   LaunchDirectory& operator=(const LaunchDirectory&) = delete;

@@ -92,7 +92,11 @@ class Links {
     }
     links_.clear();
   }
-  void end() { remains_.clear(); }
+  // Also of links that were never dropped, because a later one could not be built.
+  void end() {
+    links_.clear();
+    remains_.clear();
+  }
 
  private:
   std::vector<std::unique_ptr<T>> links_;
