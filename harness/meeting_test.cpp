@@ -114,18 +114,5 @@ TEST(MeetingInALaunch, EveryRoleFindsWhatEveryOtherPublishes) {
   EXPECT_EQ(outcome_of(test_spec(roles), work), "");
 }
 
-TEST(MeetingInALaunch, TheTokenIsTheLaunchsOwn) {
-  TestWork work;
-  work.link_count = 1;
-  const auto token_of = [&] {
-    const SharedLaunchBoard board;
-    EXPECT_EQ(outcome_of(test_spec(2), work, *board), "");
-    return board->meetings[0].token;
-  };
-  const Token first = token_of();
-  EXPECT_NE(first, Token{});
-  EXPECT_NE(first, token_of());
-}
-
 }  // namespace
 }  // namespace ipcmark

@@ -122,9 +122,6 @@ std::optional<int> unix_send_buffer(std::string_view transport, int type, const 
   if (__builtin_mul_overflow(static_cast<std::uint64_t>(charge), shape.capacity.messages, &needed)) {
     needed = UINT64_MAX;
   }
-  // A stream cuts what is longer than half its buffer into pieces, whose bookkeeping would not fit any more.
-  constexpr std::uint64_t reserved_by_the_cut = 64;
-  if (stream) needed = std::max(needed, 2 * (message_bytes + reserved_by_the_cut));
   if (needed > largest) {
     throw Unsupported(
         fmt::format("{}: {} messages of {} B need a send buffer of {} B; net.core.wmem_max allows {} B",
