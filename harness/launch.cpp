@@ -8,7 +8,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -108,7 +107,9 @@ void wake_all(std::atomic<std::uint32_t>& word) { futex_wake(word, INT_MAX); }
     if (spec.bind) {
       const Granted granted = spec.bind(spec.roles[index].asked_pus);
       board.numa_node = granted.numa_node;
-      board.granted_pu_count = static_cast<std::uint32_t>(std::min<std::size_t>(granted.pus.size(), 64));
+      board.memory_bound = granted.memory_bound;
+      board.granted_pu_count =
+          static_cast<std::uint32_t>(std::min(granted.pus.size(), std::size(board.granted_pus)));
       std::copy_n(granted.pus.begin(), board.granted_pu_count, board.granted_pus);
     } else {
       board.numa_node = -1;
@@ -116,7 +117,6 @@ void wake_all(std::atomic<std::uint32_t>& word) { futex_wake(word, INT_MAX); }
     Role role(index, static_cast<unsigned>(spec.roles.size()), launch_board, meetings);
     work.open(role);
     work.drop();
-    board.memory_locked = mlockall(MCL_CURRENT | MCL_ONFAULT) == 0;
     board.state.store(RoleState::opened, std::memory_order_release);
     const std::uint64_t one = 1;
     if (write(arrivals_fd, &one, sizeof one) != sizeof one) fail("write to the launch's eventfd");
@@ -342,12 +342,9 @@ class LaunchDirectory {
 };
 
 std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std::uint64_t deadline_ns) {
-  Token token;
-  if (getrandom(token.data(), token.size(), 0) != static_cast<ssize_t>(token.size())) fail("getrandom");
   std::vector<Meeting> meetings;
   for (unsigned link = 0; link < work.links(); ++link) {
     MeetingTable& table = board.meetings[link];
-    table.token = token;
     table.senders_left.store(work.senders_of(link), std::memory_order_relaxed);
     meetings.emplace_back(table, deadline_ns);
   }
@@ -416,6 +413,8 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
 }
 
 }  // namespace
+
+void Role::lock_memory() { board().memory_locked = mlockall(MCL_CURRENT | MCL_ONFAULT) == 0; }
 
 void Role::keep_limit(const std::optional<CapacityFacts::Limit>& limit) {
   RoleBoard& own = board();
@@ -525,6 +524,7 @@ std::vector<RoleReport> role_reports(const LaunchSpec& spec, const LaunchBoard& 
                        .granted_pus = {from.granted_pus, from.granted_pus + from.granted_pu_count},
                        .last_os_processor = from.last_os_processor,
                        .numa_node = from.numa_node,
+                       .memory_bound = from.memory_bound,
                        .scheduler = from.scheduler,
                        .memory_locked = from.memory_locked,
                        .messages = from.timed_messages,

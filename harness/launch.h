@@ -34,6 +34,7 @@ inline constexpr unsigned max_links = 24;
 struct Granted {
   std::vector<int> pus;  // hwloc logical indexes, read back
   int numa_node = -1;
+  bool memory_bound = false;
 };
 
 struct RolePlan {
@@ -58,11 +59,12 @@ struct RoleBoard {
                                                      // watching parent
   alignas(128) std::atomic<RoleState> state;
   char failure[512];
-  int granted_pus[64];
+  int granted_pus[1024];
   std::uint32_t granted_pu_count;
   int last_os_processor;
   int numa_node;
   char scheduler[16];
+  bool memory_bound;
   bool memory_locked;
   bool has_limit;
   std::uint64_t limit_value;
@@ -113,6 +115,8 @@ class Role {
   void moved(std::uint64_t messages_so_far) {
     launch_->roles[index_].progress.store(messages_so_far, std::memory_order_relaxed);
   }
+  // Locks what this role has touched and will touch of what is mapped by now, as far as the kernel allows it.
+  void lock_memory();
   void keep_limit(const std::optional<CapacityFacts::Limit>& limit);
 
   // Lead (role 0): announces a phase and returns once all other roles are in it.

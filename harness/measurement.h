@@ -42,6 +42,7 @@ struct RoleReport {
   std::vector<int> granted_pus;  // read back from the kernel after binding
   int last_os_processor = -1;    // where the timed part ended (OS index)
   int numa_node = -1;            // of that processor (OS index); -1 when unknown
+  bool memory_bound = false;  // to that node, before it was touched (set_mempolicy(2)); never when unpinned
   std::string scheduler;         // "other", "fifo:10", read back
   bool memory_locked = false;
   std::uint64_t messages = 0;  // moved by this role in the timed part

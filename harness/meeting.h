@@ -6,7 +6,6 @@
 // thread-safe within a process.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +16,6 @@
 #include <vector>
 
 namespace ipcmark {
-
-// Shared by every process of a launch and by nobody else: what a stranger who connects cannot know.
-using Token = std::array<std::byte, 16>;
 
 struct MeetingTable {
   static constexpr std::size_t max_blobs = 64;
@@ -36,7 +32,6 @@ struct MeetingTable {
   std::atomic<std::uint32_t> claimed;
   std::atomic<std::uint32_t> version;  // futex: grows with every blob published
   std::atomic<std::uint32_t> senders_left;
-  Token token;
   Entry entries[max_blobs];
 };
 
@@ -70,7 +65,6 @@ class Meeting {
   // kernel has no end of file.
   bool leave_as_sender();
 
-  const Token& token() const { return table_->token; }
   std::uint64_t deadline_ns() const { return deadline_ns_; }
 
  private:

@@ -215,6 +215,7 @@ def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
                     "last_os_processor": pu,
                     "numa_node": 0,
                     "scheduler": "other",
+                    "memory_bound": True,
                     "memory_locked": True,
                     "messages": messages,
                     "cost": {

@@ -98,6 +98,7 @@ RoleReport decode_role(const JsonNode& node) {
   role.last_os_processor = node.at("last_os_processor").integer();
   role.numa_node = node.at("numa_node").integer();
   role.scheduler = node.at("scheduler").text();
+  role.memory_bound = node.at("memory_bound").flag();
   role.memory_locked = node.at("memory_locked").flag();
   role.messages = node.at("messages").whole_number();
   role.cost.cpu_ns = cost.at("cpu_ns").whole_number();

@@ -81,6 +81,7 @@ Json encode(const RoleReport& role) {
           {"last_os_processor", role.last_os_processor},
           {"numa_node", role.numa_node},
           {"scheduler", role.scheduler},
+          {"memory_bound", role.memory_bound},
           {"memory_locked", role.memory_locked},
           {"messages", role.messages},
           {"cost",

@@ -170,7 +170,7 @@ TEST_F(JournalTest, IsResumedOnlyByTheSameRun) {
               HasSubstr("its machine is f00d"));
   EXPECT_THAT(error_after([](RunHeader& h) { h.min_time_ns = 1; }),
               HasSubstr("its min_time (ns) is 120000000"));
-  EXPECT_THAT(error_after([](RunHeader& h) { h.command_line.back() = "x"; }),
+  EXPECT_THAT(error_after([](RunHeader& h) { h.command_line.push_back("x"); }),
               HasSubstr("its command line is"));
   EXPECT_EQ(error_after([](RunHeader& h) {
               h.command_line[0] = "/opt/ipcmark";

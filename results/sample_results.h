@@ -39,6 +39,7 @@ inline RoleReport role(const std::string& name, int pu, std::uint64_t messages, 
   report.last_os_processor = pu >= 0 ? pu : 1;
   report.numa_node = pu >= 0 ? 0 : -1;
   report.scheduler = "other";
+  report.memory_bound = pu >= 0;
   report.memory_locked = pu >= 0;
   report.messages = messages;
   report.cost = {cpu_ns, 12, 3, 1, 0, {}};

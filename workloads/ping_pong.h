@@ -80,6 +80,7 @@ class PingPong final : public Work {
     measure_cache_line(role);
     with_writer(ends_.sender(), case_, [&](auto& writer) {
       with_reader(ends_.receiver(), case_, options_.every_byte, [&](auto& reader) {
+        role.lock_memory();
         if (role.index() == 0) {
           lead(role, writer, reader);
         } else {

@@ -39,9 +39,13 @@ class Stream final : public Work {
   void run(Role& role) override {
     measure_cache_line(role);
     if (role.index() == 0) {
-      with_writer(*sender_, case_, [&](auto& writer) { lead(role, writer); });
+      with_writer(*sender_, case_, [&](auto& writer) {
+        role.lock_memory();
+        lead(role, writer);
+      });
     } else {
       with_reader(*receiver_, case_, options_.every_byte, [&](auto& reader) {
+        role.lock_memory();
         follow(role, reader);
         role.board().integrity = reader.checker().counts();
         role.board().integrity.every_byte = options_.every_byte;

@@ -42,7 +42,7 @@ LaunchSpec spec_for(const Case& benchmark_case, const std::vector<std::string_vi
                   .sched = benchmark_case.sched,
                   .bind = [&context](const std::vector<int>& pus) -> Granted {
                     const Binding binding = bind_this_process(context.topology, pus);
-                    return {binding.granted_pus, binding.numa_node};
+                    return {binding.granted_pus, binding.numa_node, binding.memory_bound};
                   },
                   .interrupt_fd = context.interrupt_fd};
   // Progress is counted in whole messages, so a huge one has its own time.

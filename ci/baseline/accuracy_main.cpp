@@ -99,7 +99,7 @@ int run() {
                       .isolation = isolation};
       spec.bind = [&](const std::vector<int>& pus) -> Granted {
         const Binding binding = bind_this_process(topology, pus);
-        return {binding.granted_pus, binding.numa_node};
+        return {binding.granted_pus, binding.numa_node, binding.memory_bound};
       };
       failure = launch(spec, work, *board);
       for (unsigned round = 0; round < rounds_per_launch; ++round) {

@@ -79,11 +79,11 @@ TEST_F(Program, StopsAtItsTimeLimitAndSaysThatItIsNotComplete) {
 }
 
 TEST_F(Program, KeepsAResultThatStandardOutputDoesNotTake) {
-  const Ended ended =
-      run("run --transport null --workload stream --launches 1 --min-time 1ms --quiet -o - >/dev/full; "
-          "status=$?; '" IPCMARK_BINARY "' clean >/dev/null; exit $status");
+  const Ended ended = run(
+      "run --transport null --workload stream --launches 1 --min-time 1ms --quiet -o - >/dev/full 2>reason; "
+      "status=$?; '" IPCMARK_BINARY "' clean >/dev/null; exit $status");
   EXPECT_EQ(ended.status, 2);
-  EXPECT_THAT(ended.err, HasSubstr("the result is kept in"));
+  EXPECT_THAT(text_of(path("reason")), HasSubstr("the result is kept in"));
 }
 
 TEST_F(Program, TellsBadInputInOneLineAndEndsWithTwo) {
