@@ -1,13 +1,14 @@
 // The contract between transports and workloads: three nouns (transport, link, endpoint) and no virtual call
 // per message. Everything here is compile-time; what a transport can do is read from its type.
 //
-// A transport is a type T. A link is an object T(shape), made by the launch's parent before the roles are forked.
-// An endpoint is what a role opens on it, in the role's own process, and owns alone.
+// A transport is a type T. A link is an object T(shape), made by the launch's parent before the roles are
+// forked. An endpoint is what a role opens on it, in the role's own process, and owns alone.
 //
-// Every attempt (send, receive, loan, commit, peek, release, finish) tries once. With Wait::block the attempt itself
-// sleeps and never says `again`; with any other wait it returns at once, and after `again` the caller calls
-// wait_to_send() or wait_to_receive() and repeats the same attempt with the same bytes. Endpoints own partial
-// progress. A signal (EINTR) never surfaces. End of stream inside a message is an error (std::system_error).
+// Every attempt (send, receive, loan, commit, peek, release, finish) tries once. With Wait::block the attempt
+// itself sleeps and never says `again`; with any other wait it returns at once, and after `again` the caller
+// calls wait_to_send() or wait_to_receive() and repeats the same attempt with the same bytes. Endpoints own
+// partial progress. A signal (EINTR) never surfaces. End of stream inside a message is an error
+// (std::system_error).
 //
 // Nothing here is thread-safe: an endpoint belongs to one thread of one process.
 #pragma once
@@ -35,8 +36,8 @@ enum class Io : std::uint8_t {
   closed,  // end of stream, or the peer has gone (EPIPE, ECONNRESET, ECONNREFUSED)
 };
 
-// Thrown by T(shape), or by an open, when this machine or this mechanism cannot give what was asked. The text is
-// the reason a person reads beside the skipped case, starting with the transport's name.
+// Thrown by T(shape), or by an open, when this machine or this mechanism cannot give what was asked. The text
+// is the reason a person reads beside the skipped case, starting with the transport's name.
 struct Unsupported : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -69,7 +70,10 @@ class WaitSet {
 struct Facts {
   enum class Model : std::uint8_t { message_passing, shared_memory };
   enum class Naming : std::uint8_t { none, path, key, address };
-  enum class Unit : std::uint8_t { bytes, messages };  // what the kernel keeps: a stream of bytes, or messages
+  enum class Unit : std::uint8_t {
+    bytes,
+    messages
+  };  // what the kernel keeps: a stream of bytes, or messages
   enum class Scope : std::uint8_t { machine, network };
   enum class Standard : std::uint8_t { posix, system_v, linux_only, none };
 
@@ -101,7 +105,8 @@ concept CopySender = SenderBase<S> && requires(S sender, std::span<const std::by
   { sender.send(message) } -> std::same_as<Io>;
 };
 
-// A loaned buffer holds message_bytes bytes, aligned to 8; it may be rewritten only after the receiver's release.
+// A loaned buffer holds message_bytes bytes, aligned to 8; it may be rewritten only after the receiver's
+// release.
 template <class S>
 concept LoanSender = SenderBase<S> && requires(S sender, std::span<std::byte>& slot) {
   { sender.loan(slot) } -> std::same_as<Io>;
@@ -130,7 +135,8 @@ concept ReportsLimit = requires(const E endpoint) {
   { endpoint.limit() } -> std::same_as<std::optional<CapacityFacts::Limit>>;
 };
 
-// A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and receiver).
+// A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and
+// receiver).
 template <class T>
 concept OneWayTransport = requires(T link, unsigned index, Meeting& meeting) {
   link.open_sender(index, meeting);
@@ -138,18 +144,22 @@ concept OneWayTransport = requires(T link, unsigned index, Meeting& meeting) {
 };
 
 template <class T>
-concept DuplexTransport = requires(T link, unsigned side, Meeting& meeting) { link.open_peer(side, meeting); };
+concept DuplexTransport = requires(T link, unsigned side, Meeting& meeting) {
+  link.open_peer(side, meeting);
+};
 
 template <class T>
-concept Transport = std::constructible_from<T, const Shape&> && (OneWayTransport<T> || DuplexTransport<T>) &&
-                    requires {
-                      { T::name } -> std::convertible_to<std::string_view>;
-                      { T::facts } -> std::convertible_to<const Facts&>;
-                    };
+concept Transport = std::constructible_from<T, const Shape&> &&
+    (OneWayTransport<T> || DuplexTransport<T>)&&requires {
+  { T::name } -> std::convertible_to<std::string_view>;
+  { T::facts } -> std::convertible_to<const Facts&>;
+};
 
-// What must live until every role has ended although the link itself is dropped once all are open: a kernel object
-// that cannot be removed while in use. Its destructor removes it.
+// What must live until every role has ended although the link itself is dropped once all are open: a kernel
+// object that cannot be removed while in use. Its destructor removes it.
 template <class T>
-concept HasRemains = requires(T link) { link.take_remains(); };
+concept HasRemains = requires(T link) {
+  link.take_remains();
+};
 
 }  // namespace ipcmark

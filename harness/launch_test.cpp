@@ -206,9 +206,9 @@ TEST_P(Launch, NamesARoleThatIsKilledBeforeItHasOpened) {
   TestWork work;
   work.on_open = [](Role& role) {
     if (role.index() != 1) sleep_for_ever();
-    kill(getpid(), SIGSEGV);
+    kill(getpid(), SIGKILL);
   };
-  EXPECT_EQ(outcome_of(spec(2), work), "failed: receiver 1: killed by signal 11 after 0 messages");
+  EXPECT_EQ(outcome_of(spec(2), work), "failed: receiver 1: killed by signal 9 after 0 messages");
 }
 
 TEST_P(Launch, BlamesTheDeathNotWhatCameOfIt) {
@@ -335,11 +335,13 @@ TEST_P(Launch, IgnoresWhatATerminalAndABrokenPipeSend) {
   EXPECT_EQ(outcome_of(spec(2), work), "");
 }
 
-void leave_a_grandchild_behind(int fd_to_say_so) {
+// One that has lost its parent, and one whose parent lives.
+void leave_grandchildren_behind(int fd_to_say_so) {
   const pid_t child = fork();
   if (child == 0) {
     setsid();
     if (fork() == 0) {
+      if (fork() != 0) sleep_for_ever();
       if (write(fd_to_say_so, "x", 1) < 0) _exit(1);
       sleep_for_ever();
     }
@@ -356,7 +358,7 @@ TEST_P(Launch, TakesGrandchildrenWithIt) {
     Census grandchildren;
     TestWork work;
     work.on_run = [&](Role& role) {
-      if (role.index() == 1) leave_a_grandchild_behind(write_end.get());
+      if (role.index() == 1) leave_grandchildren_behind(write_end.get());
       if (fails && role.index() == 1) throw std::runtime_error("and then it failed");
     };
     EXPECT_EQ(outcome_of(spec(2), work),
@@ -393,7 +395,7 @@ TEST_P(Launch, DiesWithItsRunnerAndLeavesNeitherProcessNorName) {
       TestWork work;
       std::optional<OwnedName> object;
       const auto say_and_sleep = [&](Role& role) {
-        leave_a_grandchild_behind(write_end.get());
+        leave_grandchildren_behind(write_end.get());
         if (role.index() == 1) sleep_for_ever();
       };
       work.on_build = [&](const std::string& directory) {

@@ -21,7 +21,7 @@ struct CapacityFacts {
   std::optional<Limit> limit;
   // Messages that went in without a receiver, over the probes made; nullopt with the reason when not probed.
   std::optional<std::uint64_t> fits_min, fits_max;
-  bool fits_is_lower_bound = false;  // the probe's own bound was reached before the link was full
+  bool fits_is_lower_bound = false;           // the probe's own bound was reached before the link was full
   std::optional<std::uint64_t> resume_after;  // messages drained before a blocked sender went on
   std::string note;                           // why something above is missing; else empty
 };
@@ -33,17 +33,18 @@ struct RoleCost {
   std::uint64_t involuntary_switches = 0;
   std::uint64_t minor_faults = 0;
   std::uint64_t major_faults = 0;
-  std::optional<std::uint64_t> run_delay_ns;  // waiting for a processor, from schedstat; nullopt if not offered
+  std::optional<std::uint64_t>
+      run_delay_ns;  // waiting for a processor, from schedstat; nullopt if not offered
 };
 
 struct RoleReport {
-  std::string role;            // "sender 0", "receiver 1"
+  std::string role;              // "sender 0", "receiver 1"
   std::vector<int> asked_pus;    // hwloc logical indexes; empty when unpinned
   std::vector<int> granted_pus;  // read back from the kernel after binding
   int last_os_processor = -1;    // where the timed part ended (OS index)
   int numa_node = -1;            // of that processor (OS index); -1 when unknown
   bool memory_bound = false;  // to that node, before it was touched (set_mempolicy(2)); never when unpinned
-  std::string scheduler;         // "other", "fifo:10", read back
+  std::string scheduler;      // "other", "fifo:10", read back
   bool memory_locked = false;
   std::uint64_t messages = 0;  // moved by this role in the timed part
   RoleCost cost;
@@ -88,11 +89,11 @@ struct Measurement {
   std::uint64_t warm_up_messages = 0;
   std::uint64_t bytes = 0;  // payload moved in the timed part, all directions added
   std::optional<Distribution> distribution;
-  double cache_line_round_trip_ns = 0;     // measured in this launch between the roles' PUs; 0 when not measured
+  double cache_line_round_trip_ns = 0;  // measured in this launch between the roles' PUs; 0 when not measured
   std::vector<RoleReport> roles;
   Integrity integrity;
   std::optional<CapacityFacts::Limit> limit;  // as the roles' endpoints read it back
-  std::string isolation;                     // "pid+ipc+mount namespaces" ... or what was fallen back to
+  std::string isolation;                      // "pid+ipc+mount namespaces" ... or what was fallen back to
   Verdict verdict;
 };
 

@@ -34,8 +34,10 @@ RoleCost CostMeter::read() const {
   if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) != 0) {
     throw std::system_error(errno, std::generic_category(), "clock_gettime(CLOCK_PROCESS_CPUTIME_ID)");
   }
-  if (getrusage(RUSAGE_SELF, &usage) != 0) throw std::system_error(errno, std::generic_category(), "getrusage");
-  return {.cpu_ns = static_cast<std::uint64_t>(cpu.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(cpu.tv_nsec),
+  if (getrusage(RUSAGE_SELF, &usage) != 0)
+    throw std::system_error(errno, std::generic_category(), "getrusage");
+  return {.cpu_ns = static_cast<std::uint64_t>(cpu.tv_sec) * 1'000'000'000u +
+                    static_cast<std::uint64_t>(cpu.tv_nsec),
           .voluntary_switches = static_cast<std::uint64_t>(usage.ru_nvcsw),
           .involuntary_switches = static_cast<std::uint64_t>(usage.ru_nivcsw),
           .minor_faults = static_cast<std::uint64_t>(usage.ru_minflt),

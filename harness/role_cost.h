@@ -6,8 +6,8 @@
 
 namespace ipcmark {
 
-// Used by one process for itself, all its threads included (run delay: its first thread). Both calls take a few
-// microseconds of system calls; make them outside what is timed.
+// Used by one process for itself, all its threads included (run delay: its first thread). Both calls take a
+// few microseconds of system calls; make them outside what is timed.
 class CostMeter {
  public:
   CostMeter();
@@ -18,7 +18,8 @@ class CostMeter {
  private:
   RoleCost read() const;
 
-  Descriptor schedstat_;  // /proc/self/schedstat: time run, time waited to run, slices (Documentation/scheduler)
+  Descriptor
+      schedstat_;  // /proc/self/schedstat: time run, time waited to run, slices (Documentation/scheduler)
   RoleCost at_start_;
 };
 

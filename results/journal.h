@@ -18,8 +18,8 @@ std::string journal_path(const std::string& result_path);
 std::map<std::string, std::set<unsigned>> rounds_done(const ResultFile& held);
 
 // Whether a run can go on where `held` stopped: same suite, seed, launches, min_time, command line and
-// machine. Of the command line, the program's path, --resume, --quiet, --output and --time-limit do not count. Throws
-// FileError "FILE: ..." that names what differs.
+// machine. Of the command line, the program's path, --resume, --quiet, --output and --time-limit do not
+// count. Throws FileError "FILE: ..." that names what differs.
 void require_same_run(const RunHeader& held, const RunHeader& wanted, const std::string& file);
 
 // JSON Lines beside the result file. Each append is one whole line, handed to the kernel before it returns,
