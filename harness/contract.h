@@ -135,6 +135,17 @@ concept ReportsLimit = requires(const E endpoint) {
   { endpoint.limit() } -> std::same_as<std::optional<CapacityFacts::Limit>>;
 };
 
+// What lay in an unbounded link at most: messages sent and not received, and the memory they took.
+struct Backlog {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+// Its sender tells, also after it has finished.
+template <class E>
+concept ReportsBacklog = requires(E endpoint) {
+  { endpoint.peak_backlog() } -> std::same_as<Backlog>;
+};
+
 // A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and
 // receiver).
 template <class T>
