@@ -21,8 +21,8 @@
 // fences, which ThreadSanitizer does not understand.) Where nobody ever sleeps, ring() does nothing and
 // publishing may be a release: may_sleep() tells, and does not change.
 //
-// ring() wakes one waiter and is right where any one waiter can use what was published; ring_all() is for
-// what concerns them all, such as the end.
+// ring() wakes one waiter, which is enough where any waiter can use what was published; ring(n) is for n such
+// things at once, ring_all() for what concerns them all, such as the end.
 //
 // Sleeping is taking a token, on every way, and tokens are exact: a ringer takes an announcement away before
 // it puts a token for it; a waiter that need not sleep after all takes its announcement back, and if there is
@@ -116,10 +116,12 @@ class DoorbellEnd {
   // Whether anybody can ever sleep at this doorbell. If not, there is no need to ring.
   bool may_sleep() const { return doorbell_->way_ != Wait::spin && doorbell_->way_ != Wait::yield; }
 
-  // Wakes one waiter, if one sleeps or is about to. Throws std::system_error.
-  void ring() { ring_for(1); }
-  // All of them.
-  void ring_all() { ring_for(std::numeric_limits<std::uint32_t>::max()); }
+  // Wakes so many waiters, if they sleep or are about to. Throws std::system_error.
+  void ring(std::uint32_t waiters = 1) {
+    // seq_cst: looked at after what the caller published.
+    if (doorbell_->announced_.load(std::memory_order_seq_cst) != 0) wake(waiters);
+  }
+  void ring_all() { ring(std::numeric_limits<std::uint32_t>::max()); }
 
   // Waits until `ready` may be true, or was worth another look: with spin and yield it pauses once and does
   // not look. A signal does not end it. Throws std::system_error.
@@ -153,10 +155,6 @@ class DoorbellEnd {
   // 1990).
   static constexpr std::uint64_t adaptive_spin_ns = 20'000;
 
-  void ring_for(std::uint32_t most) {
-    // seq_cst: looked at after what the caller published.
-    if (doorbell_->announced_.load(std::memory_order_seq_cst) != 0) wake(most);
-  }
   void wake(std::uint32_t most);
   bool take_announcement_back();
   void take_token();

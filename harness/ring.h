@@ -26,8 +26,6 @@
 // must outlive it.
 #pragma once
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cassert>
@@ -43,19 +41,16 @@
 #include <string>
 
 #include "harness/case.h"
-#include "harness/clock.h"
 #include "harness/contract.h"
-#include "harness/futex.h"
+#include "harness/doorbell.h"
 #include "harness/measurement.h"
-#include "harness/wait.h"
 
 namespace ipcmark {
 
 struct RingShape {
   std::uint64_t capacity = 1;  // messages, > 0
   std::size_t message_bytes = 1;
-  // spin, yield, futex, or adaptive: spin for about what a wake-up costs, then futex.
-  Wait send_wait = Wait::spin;
+  Wait send_wait = Wait::spin;  // of doorbell_waits, both
   Wait receive_wait = Wait::spin;
 };
 
@@ -68,8 +63,8 @@ using Sequence = std::atomic<std::uint64_t>;
 static_assert(Sequence::is_always_lock_free && sizeof(Sequence) == 8);
 
 struct Header {
-  RingShape shape;
-  std::uint64_t first_position = 0;
+  explicit Header(const RingShape& of)
+      : sender_bell(of.send_wait), receiver_bell(of.receive_wait), shape(of) {}
 
   // Both set once, when an endpoint has finished or is destroyed.
   alignas(separation) std::atomic<std::uint32_t> sender_left{0};
@@ -77,9 +72,12 @@ struct Header {
 
   alignas(separation) std::atomic<std::uint64_t> cursor{0};  // written by the receiver
 
-  // Futex words: 1 while that side sleeps or is about to. Set by the sleeper, cleared by whoever wakes it.
-  alignas(separation) std::atomic<std::uint32_t> receiver_sleeps{0};
-  alignas(separation) std::atomic<std::uint32_t> sender_sleeps{0};
+  // Where each side waits, and is rung for by the other.
+  Doorbell sender_bell;
+  Doorbell receiver_bell;
+
+  RingShape shape;  // last, so that it is there only once the rest is
+  std::uint64_t first_position = 0;
 };
 
 // Where in its slot the sequence stands: behind the message, aligned.
@@ -113,51 +111,6 @@ inline void ask_for_writing(const std::byte* line) {
 #endif
 }
 
-constexpr bool may_sleep(Wait wait) { return wait == Wait::futex || wait == Wait::adaptive; }
-
-// How long adaptive spins: a few times what sleeping and being woken costs, so that waiting never costs more
-// than a small multiple of the better choice (Karlin et al., "Competitive randomized algorithms", 1990).
-constexpr std::uint64_t adaptive_spin_ns = 20'000;
-
-// Sleeping and waking must not miss each other. The sleeper announces itself, then looks again; the waker
-// changes the state, then looks for a sleeper. All four accesses are seq_cst, so they have one order: if the
-// sleeper does not see the change, its look came before the change, its announcement before that, and the
-// waker sees the announcement. (Atomics rather than fences, which ThreadSanitizer does not understand.)
-inline void wake(std::atomic<std::uint32_t>& sleeps) {
-  if (sleeps.load(std::memory_order_seq_cst) != 0 && sleeps.exchange(0, std::memory_order_seq_cst) != 0) {
-    futex_wake(sleeps);
-  }
-}
-
-// `ready` makes seq_cst loads. Returns when it is true, or after a wake-up, spurious ones included.
-template <class Ready>
-void sleep_unless(std::atomic<std::uint32_t>& sleeps, Ready ready) {
-  sleeps.store(1, std::memory_order_seq_cst);
-  if (!ready()) futex_wait(sleeps, 1);
-  // relaxed: a waker that still sees 1 wakes nobody, which is harmless.
-  sleeps.store(0, std::memory_order_relaxed);
-}
-
-template <class Ready>
-void wait(Wait how, std::atomic<std::uint32_t>& sleeps, Ready ready) {
-  switch (how) {
-    case Wait::spin:
-      cpu_relax();
-      return;
-    case Wait::yield:
-      ::sched_yield();
-      return;
-    case Wait::adaptive:
-      for (const std::uint64_t end = now_ns() + adaptive_spin_ns; now_ns() < end;) {
-        if (ready()) return;
-        cpu_relax();
-      }
-      [[fallthrough]];
-    default:
-      sleep_unless(sleeps, ready);
-  }
-}
-
 }  // namespace ring_detail
 
 // What both endpoints need to know of the region.
@@ -184,18 +137,12 @@ class Ring {
   // shape no ring can have.
   static void initialise(std::span<std::byte> region, const RingShape& shape,
                          std::uint64_t first_position = 0) {
-    for (Wait wait : {shape.send_wait, shape.receive_wait}) {
-      if (wait != Wait::spin && wait != Wait::yield && !ring_detail::may_sleep(wait)) {
-        throw std::invalid_argument("a ring cannot wait by " + std::string(to_string(wait)));
-      }
-    }
     if (shape.capacity == 0 || shape.message_bytes == 0) throw std::invalid_argument("a ring of nothing");
     if (region.size() < bytes_needed(shape.capacity, shape.message_bytes) ||
         reinterpret_cast<std::uintptr_t>(region.data()) % alignment != 0) {
       throw std::invalid_argument("the region is too small for this ring, or not aligned");
     }
-    auto* const header = new (region.data()) ring_detail::Header;
-    header->shape = shape;
+    auto* const header = new (region.data()) ring_detail::Header(shape);
     header->first_position = first_position;
     header->cursor.store(first_position, std::memory_order_relaxed);
     if (first_position == 0) return;
@@ -279,15 +226,12 @@ class Ring {
 };
 
 // Sends by copy or by loan. Destroying it finishes the stream. `closed` when the ring is full and its
-// receiver has gone. Throws std::system_error when a futex call fails.
+// receiver has gone. Throws std::system_error when waking or waiting fails.
 class RingSender {
  public:
-  explicit RingSender(std::span<std::byte> region)
-      : header_(Ring::attach(region)),
-        place_(header_.get()),
-        free_until_(place_.position + place_.capacity),
-        wait_(header_->shape.send_wait),
-        receiver_may_sleep_(ring_detail::may_sleep(header_->shape.receive_wait)) {}
+  // The parts are those of the waits that the ring was made with. Throws as Doorbell's ends do.
+  explicit RingSender(std::span<std::byte> region, const LinkDoorbellParts& parts = {})
+      : RingSender(Ring::attach(region), parts) {}
 
   // The message must have exactly the ring's size.
   Io send(std::span<const std::byte> message) {
@@ -312,9 +256,9 @@ class RingSender {
   Io commit() {
     assert(place_.position != free_until_);
     if (receiver_may_sleep_) {
-      // seq_cst: publish, then look for a sleeper (see wake). It is a release too.
+      // seq_cst: published, then rung. It is a release too.
       place_.sequence().store(place_.position + 1, std::memory_order_seq_cst);
-      ring_detail::wake(header_->receiver_sleeps);
+      header_.get_deleter().receivers.ring();
     } else {
       // release: the message is written before its sequence says so.
       place_.sequence().store(place_.position + 1, std::memory_order_release);
@@ -328,12 +272,12 @@ class RingSender {
 
   // The receiver gets `closed` after what has been committed. May be repeated.
   Io finish() {
-    Leave{}(header_.get());
+    header_.get_deleter()(header_.get());
     return Io::done;
   }
 
   void wait_to_send() {
-    ring_detail::wait(wait_, header_->sender_sleeps, [this] {
+    own_bell_.wait([this] {
       return header_->cursor.load(std::memory_order_seq_cst) + place_.capacity != place_.position ||
              header_->receiver_left.load(std::memory_order_seq_cst) != 0;
     });
@@ -343,12 +287,20 @@ class RingSender {
 
  private:
   struct Leave {
-    void operator()(ring_detail::Header* header) const {
-      // seq_cst: leave, then look for a sleeper. It is a release too: all that was committed comes before it.
+    void operator()(ring_detail::Header* header) {
+      // seq_cst: left, then rung. It is a release too: all that was committed comes before it.
       header->sender_left.store(1, std::memory_order_seq_cst);
-      ring_detail::wake(header->receiver_sleeps);
+      receivers.ring();
     }
+    DoorbellEnd receivers;
   };
+
+  RingSender(ring_detail::Header* header, const LinkDoorbellParts& parts)
+      : own_bell_(header->sender_bell, parts.senders),
+        header_(header, Leave{DoorbellEnd(header->receiver_bell, parts.receivers)}),
+        place_(header),
+        free_until_(place_.position + place_.capacity),
+        receiver_may_sleep_(header_.get_deleter().receivers.may_sleep()) {}
 
   Io look_for_space() {
     // acquire: the receiver has read the slots below the cursor before we write them again.
@@ -357,26 +309,21 @@ class RingSender {
     return header_->receiver_left.load(std::memory_order_relaxed) != 0 ? Io::closed : Io::again;
   }
 
+  DoorbellEnd own_bell_;
   std::unique_ptr<ring_detail::Header, Leave> header_;  // leaves when destroyed
   Ring::Place place_;
   std::uint64_t free_until_;  // the first position that may not be filled, as far as we know
-  Wait wait_;
   bool receiver_may_sleep_;
 };
 
 // Receives by copy or by loan. Destroying it tells the sender that nobody reads any more. `closed` when the
-// sender has finished or gone, and everything it committed has been received. Throws std::system_error when a
-// futex call fails.
+// sender has finished or gone, and everything it committed has been received. Throws std::system_error when
+// waking or waiting fails.
 class RingReceiver {
  public:
-  explicit RingReceiver(std::span<std::byte> region)
-      : header_(Ring::attach(region)),
-        place_(header_.get()),
-        published_(place_.position),
-        ask_ahead_from_(place_.position),
-        cursor_step_(Ring::cursor_step(place_.capacity)),
-        wait_(header_->shape.receive_wait),
-        sender_may_sleep_(ring_detail::may_sleep(header_->shape.send_wait)) {}
+  // As a RingSender.
+  explicit RingReceiver(std::span<std::byte> region, const LinkDoorbellParts& parts = {})
+      : RingReceiver(Ring::attach(region), parts) {}
 
   // The buffer must have exactly the ring's size.
   Io receive(std::span<std::byte> message) {
@@ -412,7 +359,7 @@ class RingReceiver {
 
   void wait_to_receive() {
     if (published_ != place_.position) publish();
-    ring_detail::wait(wait_, header_->receiver_sleeps, [this] {
+    own_bell_.wait([this] {
       return place_.sequence().load(std::memory_order_seq_cst) == place_.position + 1 ||
              header_->sender_left.load(std::memory_order_seq_cst) != 0;
     });
@@ -422,19 +369,29 @@ class RingReceiver {
 
  private:
   struct Leave {
-    void operator()(ring_detail::Header* header) const {
-      // seq_cst: leave, then look for a sleeper.
+    void operator()(ring_detail::Header* header) {
+      // seq_cst: left, then rung.
       header->receiver_left.store(1, std::memory_order_seq_cst);
-      ring_detail::wake(header->sender_sleeps);
+      senders.ring();
     }
+    DoorbellEnd senders;
   };
+
+  RingReceiver(ring_detail::Header* header, const LinkDoorbellParts& parts)
+      : own_bell_(header->receiver_bell, parts.receivers),
+        header_(header, Leave{DoorbellEnd(header->sender_bell, parts.senders)}),
+        place_(header),
+        published_(place_.position),
+        ask_ahead_from_(place_.position),
+        cursor_step_(Ring::cursor_step(place_.capacity)),
+        sender_may_sleep_(header_.get_deleter().senders.may_sleep()) {}
 
   void publish() {
     published_ = place_.position;
     if (sender_may_sleep_) {
-      // seq_cst: publish, then look for a sleeper (see wake). It is a release too.
+      // seq_cst: published, then rung. It is a release too.
       header_->cursor.store(published_, std::memory_order_seq_cst);
-      ring_detail::wake(header_->sender_sleeps);
+      header_.get_deleter().senders.ring();
     } else {
       // release: we have read the slots below before the sender may write them again.
       header_->cursor.store(published_, std::memory_order_release);
@@ -451,12 +408,12 @@ class RingReceiver {
     return false;
   }
 
+  DoorbellEnd own_bell_;
   std::unique_ptr<ring_detail::Header, Leave> header_;  // leaves when destroyed
   Ring::Place place_;
   std::uint64_t published_;  // the cursor's value
   std::uint64_t ask_ahead_from_;
   std::uint64_t cursor_step_;
-  Wait wait_;
   bool sender_may_sleep_;
   bool end_seen_ = false;
 };

@@ -40,7 +40,8 @@ inline RingShape ring_shape(std::string_view transport, const Shape& shape) {
 template <class Mapping, class Endpoint>
 class MappedEndpoint : private Mapping, public Endpoint {
  public:
-  explicit MappedEndpoint(Mapping mapping) : Mapping(std::move(mapping)), Endpoint(Mapping::bytes()) {}
+  MappedEndpoint(Mapping mapping, const LinkDoorbellParts& doorbells)
+      : Mapping(std::move(mapping)), Endpoint(Mapping::bytes(), doorbells) {}
 };
 
 template <class Region>
@@ -51,10 +52,12 @@ class RingLink {
 
   auto open_sender(unsigned, Meeting&) { return open<RingSender>(); }
   auto open_receiver(unsigned, Meeting&) { return open<RingReceiver>(); }
+  LinkDoorbellParts take_remains() { return std::move(doorbells_); }
 
  private:
   RingLink(std::string_view transport, const Shape& shape, const RingShape& ring)
-      : region_(shape, bytes_needed(transport, ring)) {
+      : region_(shape, bytes_needed(transport, ring)),
+        doorbells_{DoorbellParts(transport, ring.send_wait), DoorbellParts(transport, ring.receive_wait)} {
     const auto mapping = region_.map();
     Ring::initialise(mapping.bytes(), ring);
   }
@@ -69,12 +72,13 @@ class RingLink {
 
   template <class Endpoint>
   auto open() {
-    return MappedEndpoint<decltype(region_.map()), Endpoint>(region_.map());
+    return MappedEndpoint<decltype(region_.map()), Endpoint>(region_.map(), doorbells_);
   }
 
   Region region_;
+  LinkDoorbellParts doorbells_;
 };
 
-inline constexpr WaitSet ring_waits{Wait::spin, Wait::yield, Wait::futex, Wait::adaptive};
+inline constexpr WaitSet ring_waits = doorbell_waits;
 
 }  // namespace ipcmark

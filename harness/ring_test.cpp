@@ -23,12 +23,13 @@ constexpr std::uint64_t patience = 1;  // sanitizers slow everything down
 constexpr std::uint64_t patience = 10;
 #endif
 
-// Zero-filled shared memory for one ring.
+// Zero-filled shared memory for one ring, and what its waits need besides.
 class Region {
  public:
   explicit Region(const RingShape& shape, std::uint64_t first_position = 0)
       : bytes_(Ring::bytes_needed(shape.capacity, shape.message_bytes)),
-        memory_(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+        memory_(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
+        doorbells_{DoorbellParts("ring", shape.send_wait), DoorbellParts("ring", shape.receive_wait)} {
     if (memory_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
     Ring::initialise(span(), shape, first_position);
   }
@@ -37,10 +38,13 @@ class Region {
   ~Region() { ::munmap(memory_, bytes_); }
 
   std::span<std::byte> span() const { return {static_cast<std::byte*>(memory_), bytes_}; }
+  RingSender sender() const { return RingSender(span(), doorbells_); }
+  RingReceiver receiver() const { return RingReceiver(span(), doorbells_); }
 
  private:
   std::size_t bytes_;
   void* memory_;
+  LinkDoorbellParts doorbells_;
 };
 
 // Whole operations out of attempts. A waiting loop lets others run from time to time, so that spinning tests
@@ -84,14 +88,14 @@ Io get(RingReceiver& receiver, std::size_t size, SequenceChecker& checker, Acces
   return receiver.release();
 }
 
-void send_all(std::span<std::byte> region, std::size_t size, std::uint64_t messages, Access access) {
-  RingSender sender(region);
+void send_all(const Region& region, std::size_t size, std::uint64_t messages, Access access) {
+  RingSender sender = region.sender();
   for (std::uint64_t i = 0; i < messages; ++i) ASSERT_EQ(put(sender, size, i, access), Io::done);
   EXPECT_EQ(sender.finish(), Io::done);
 }
 
-bool receives_all(std::span<std::byte> region, std::size_t size, std::uint64_t messages, Access access) {
-  RingReceiver receiver(region);
+bool receives_all(const Region& region, std::size_t size, std::uint64_t messages, Access access) {
+  RingReceiver receiver = region.receiver();
   SequenceChecker checker(0, size, Touch::full);
   while (get(receiver, size, checker, access) == Io::done) {
   }
@@ -108,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(Capacities, RingOfCapacity, testing::Values(1, 2, 3, 7,
 
 TEST_P(RingOfCapacity, HoldsExactlyItsCapacity) {
   const Region region({GetParam(), 16});
-  RingSender sender(region.span());
+  RingSender sender = region.sender();
   const std::vector<std::byte> message(16);
   for (std::uint64_t i = 0; i < GetParam(); ++i) ASSERT_EQ(sender.send(message), Io::done) << i;
   EXPECT_EQ(sender.send(message), Io::again);
@@ -119,8 +123,8 @@ TEST_P(RingOfCapacity, HoldsExactlyItsCapacity) {
 
 TEST_P(RingOfCapacity, TheSenderGoesOnAfterAtMostOneCursorStepOfReleases) {
   const Region region({GetParam(), 16});
-  RingSender sender(region.span());
-  RingReceiver receiver(region.span());
+  RingSender sender = region.sender();
+  RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(16);
   for (std::uint64_t i = 0; i < GetParam(); ++i) ASSERT_EQ(sender.send(message), Io::done);
   EXPECT_LE(Ring::cursor_step(GetParam()), GetParam());
@@ -131,8 +135,8 @@ TEST_P(RingOfCapacity, TheSenderGoesOnAfterAtMostOneCursorStepOfReleases) {
 
 TEST_P(RingOfCapacity, AWaitingReceiverHasGivenBackAllItReleased) {
   const Region region({GetParam(), 16});
-  RingSender sender(region.span());
-  RingReceiver receiver(region.span());
+  RingSender sender = region.sender();
+  RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(16);
   ASSERT_EQ(sender.send(message), Io::done);
   ASSERT_EQ(receiver.receive(message), Io::done);
@@ -145,8 +149,8 @@ TEST_P(RingOfCapacity, AWaitingReceiverHasGivenBackAllItReleased) {
 TEST_P(RingOfCapacity, KeepsOrderAndBytesOverManyLapsWherePositionsGrowLarge) {
   for (const std::uint64_t first : {std::uint64_t{0}, (std::uint64_t{1} << 32) - 5, UINT64_MAX - 40}) {
     const Region region({GetParam(), 24}, first);
-    RingSender sender(region.span());
-    RingReceiver receiver(region.span());
+    RingSender sender = region.sender();
+    RingReceiver receiver = region.receiver();
     SequenceChecker checker(0, 24, Touch::full);
     std::uint64_t sent = 0, received = 0;
     std::vector<std::byte> message(24);
@@ -176,8 +180,8 @@ TEST_P(RingOfCapacity, KeepsOrderAndBytesOverManyLapsWherePositionsGrowLarge) {
 
 TEST_P(RingOfCapacity, ClosedComesAfterEverythingThatWasCommitted) {
   const Region region({GetParam(), 8});
-  RingSender sender(region.span());
-  RingReceiver receiver(region.span());
+  RingSender sender = region.sender();
+  RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(8);
   for (std::uint64_t i = 0; i < GetParam(); ++i) ASSERT_EQ(sender.send(message), Io::done);
   EXPECT_EQ(sender.finish(), Io::done);
@@ -189,7 +193,7 @@ TEST_P(RingOfCapacity, ClosedComesAfterEverythingThatWasCommitted) {
 
 TEST(Ring, AnEmptyRingSaysAgain) {
   const Region region({4, 8});
-  RingReceiver receiver(region.span());
+  RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(8);
   std::span<const std::byte> slot;
   EXPECT_EQ(receiver.receive(message), Io::again);
@@ -198,8 +202,8 @@ TEST(Ring, AnEmptyRingSaysAgain) {
 
 TEST(Ring, WhatIsLoanedIsNotSeenBeforeTheCommit) {
   const Region region({4, 8});
-  RingSender sender(region.span());
-  RingReceiver receiver(region.span());
+  RingSender sender = region.sender();
+  RingReceiver receiver = region.receiver();
   std::span<std::byte> slot;
   std::span<const std::byte> message;
   ASSERT_EQ(sender.loan(slot), Io::done);
@@ -212,8 +216,8 @@ TEST(Ring, WhatIsLoanedIsNotSeenBeforeTheCommit) {
 
 TEST(Ring, ALoanOrAPeekRepeatedGivesTheSameSlot) {
   const Region region({4, 8});
-  RingSender sender(region.span());
-  RingReceiver receiver(region.span());
+  RingSender sender = region.sender();
+  RingReceiver receiver = region.receiver();
   std::span<std::byte> first, second;
   ASSERT_EQ(sender.loan(first), Io::done);
   ASSERT_EQ(sender.loan(second), Io::done);
@@ -228,8 +232,8 @@ TEST(Ring, ALoanOrAPeekRepeatedGivesTheSameSlot) {
 
 TEST(Ring, ASlotIsNotLoanedAgainBeforeItsRelease) {
   const Region region({1, 8});
-  RingSender sender(region.span());
-  RingReceiver receiver(region.span());
+  RingSender sender = region.sender();
+  RingReceiver receiver = region.receiver();
   std::span<std::byte> slot;
   std::span<const std::byte> message;
   ASSERT_EQ(sender.loan(slot), Io::done);
@@ -243,8 +247,8 @@ TEST(Ring, ASlotIsNotLoanedAgainBeforeItsRelease) {
 TEST(Ring, SlotsAreAlignedExactAndApart) {
   for (const std::size_t size : {1u, 3u, 7u, 8u, 9u, 56u, 57u, 64u, 100u, 4096u, 100'003u}) {
     const Region region({3, size});
-    RingSender sender(region.span());
-    RingReceiver receiver(region.span());
+    RingSender sender = region.sender();
+    RingReceiver receiver = region.receiver();
     const std::byte* end = region.span().data();
     for (int i = 0; i < 3; ++i) {
       std::span<std::byte> slot;
@@ -266,16 +270,16 @@ TEST(Ring, SlotsAreAlignedExactAndApart) {
 TEST(Ring, TakesMessagesOfMoreThanFourMebibytes) {
   constexpr std::size_t size = (4 << 20) + 3;
   const Region region({2, size});
-  send_all(region.span(), size, 2, Access::copy);
-  EXPECT_TRUE(receives_all(region.span(), size, 2, Access::copy));
+  send_all(region, size, 2, Access::copy);
+  EXPECT_TRUE(receives_all(region, size, 2, Access::copy));
 }
 
 TEST(Ring, ASenderThatIsDestroyedHasFinished) {
   const Region region({4, 8});
-  RingReceiver receiver(region.span());
+  RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(8);
   {
-    RingSender sender(region.span());
+    RingSender sender = region.sender();
     ASSERT_EQ(sender.send(message), Io::done);
     RingSender moved(std::move(sender));
     ASSERT_EQ(moved.send(message), Io::done);
@@ -288,9 +292,9 @@ TEST(Ring, ASenderThatIsDestroyedHasFinished) {
 
 TEST(Ring, AFullRingWithoutAReceiverIsClosed) {
   const Region region({2, 8});
-  RingSender sender(region.span());
+  RingSender sender = region.sender();
   const std::vector<std::byte> message(8);
-  { RingReceiver receiver(region.span()); }
+  { RingReceiver receiver = region.receiver(); }
   EXPECT_EQ(sender.send(message), Io::done);
   EXPECT_EQ(sender.send(message), Io::done);
   EXPECT_EQ(sender.send(message), Io::closed);
@@ -317,121 +321,162 @@ TEST(Ring, RefusesShapesItCannotHave) {
 // ------------------------------------------------------------------------------------ two threads, two
 // processes
 
-constexpr std::array waits{Wait::spin, Wait::yield, Wait::futex, Wait::adaptive};
+std::vector<Wait> waits_that(bool sleep) {
+  std::vector<Wait> waits;
+  for (const Wait wait : all_waits()) {
+    const bool sleeps = wait != Wait::spin && wait != Wait::yield;
+    if (doorbell_waits.contains(wait) && (sleeps || !sleep)) waits.push_back(wait);
+  }
+  return waits;
+}
 
-// send wait, receive wait, capacity
-class RingUnderStress : public testing::TestWithParam<std::tuple<Wait, Wait, std::uint64_t>> {
+// send wait, receive wait
+class RingUnderStress : public testing::TestWithParam<std::tuple<Wait, Wait>> {
  protected:
-  RingShape shape(std::size_t size) const {
-    const auto [send_wait, receive_wait, capacity] = GetParam();
-    return {capacity, size, send_wait, receive_wait};
+  template <class Test>
+  void at_each_capacity(std::size_t size, Test test) const {
+    const auto [send_wait, receive_wait] = GetParam();
+    for (const std::uint64_t capacity : {1, 2, 7, 1024}) {
+      SCOPED_TRACE(capacity);
+      test(RingShape{capacity, size, send_wait, receive_wait});
+    }
   }
 };
 INSTANTIATE_TEST_SUITE_P(AllWaits, RingUnderStress,
-                         testing::Combine(testing::ValuesIn(waits), testing::ValuesIn(waits),
-                                          testing::Values(1, 2, 7, 1024)),
+                         testing::Combine(testing::ValuesIn(waits_that(false)),
+                                          testing::ValuesIn(waits_that(false))),
                          [](const auto& stress) {
                            return std::string(to_string(std::get<0>(stress.param))) + "_" +
-                                  std::string(to_string(std::get<1>(stress.param))) + "_" +
-                                  std::to_string(std::get<2>(stress.param));
+                                  std::string(to_string(std::get<1>(stress.param)));
                          });
 
 TEST_P(RingUnderStress, TwoThreadsHandOverEveryByteInOrder) {
   constexpr std::uint64_t messages = 200 * patience;
-  for (const Access send_access : {Access::copy, Access::loan}) {
-    for (const Access receive_access : {Access::copy, Access::loan}) {
-      const Region region(shape(72));
-      std::thread sender([&] { send_all(region.span(), 72, messages, send_access); });
-      EXPECT_TRUE(receives_all(region.span(), 72, messages, receive_access));
-      sender.join();
+  at_each_capacity(72, [&](const RingShape& shape) {
+    for (const Access send_access : {Access::copy, Access::loan}) {
+      for (const Access receive_access : {Access::copy, Access::loan}) {
+        const Region region(shape);
+        std::thread sender([&] { send_all(region, 72, messages, send_access); });
+        EXPECT_TRUE(receives_all(region, 72, messages, receive_access));
+        sender.join();
+      }
     }
-  }
+  });
 }
 
 TEST_P(RingUnderStress, TwoProcessesHandOverEveryByteInOrder) {
   constexpr std::uint64_t messages = 200 * patience;
   const auto [first, last] = first_and_last_allowed_pu();
-  for (const Access access : {Access::copy, Access::loan}) {
-    const Region region(shape(100));
-    run_pinned_pair(
-        first,
-        [&] {
-          send_all(region.span(), 100, messages, access);
-          return !testing::Test::HasFailure();
-        },
-        last, [&] { return receives_all(region.span(), 100, messages, access); }, 60'000'000'000);
-  }
+  at_each_capacity(100, [&, first = first, last = last](const RingShape& shape) {
+    for (const Access access : {Access::copy, Access::loan}) {
+      const Region region(shape);
+      run_pinned_pair(
+          first,
+          [&] {
+            send_all(region, 100, messages, access);
+            return !testing::Test::HasFailure();
+          },
+          last, [&] { return receives_all(region, 100, messages, access); }, 60'000'000'000);
+    }
+  });
+}
+
+// Both sides dawdle at moments of their own, so that each finds the other asleep, about to sleep and awake.
+TEST_P(RingUnderStress, SidesThatDawdleNowAndThenLoseNothing) {
+  constexpr std::uint64_t messages = 200 * patience;
+  const auto dawdle = [](std::uint64_t i, std::uint64_t salt) {
+    const std::uint64_t dice = (i + salt) * 0x9e3779b97f4a7c15u >> 32;
+    if (dice % 32 == 0) std::this_thread::sleep_for(std::chrono::microseconds(dice % 61));
+  };
+  at_each_capacity(8, [&](const RingShape& shape) {
+    const Region region(shape);
+    std::thread sending([&] {
+      RingSender sender = region.sender();
+      for (std::uint64_t i = 0; i < messages; ++i) {
+        ASSERT_EQ(put(sender, 8, i, Access::loan), Io::done);
+        dawdle(i, 1);
+      }
+    });
+    RingReceiver receiver = region.receiver();
+    SequenceChecker checker(0, 8, Touch::full);
+    for (std::uint64_t i = 0; get(receiver, 8, checker, Access::loan) == Io::done; ++i) dawdle(i, 1'000'003);
+    checker.finish(messages);
+    EXPECT_TRUE(checker.counts().clean());
+    EXPECT_EQ(checker.counts().checked, messages);
+    sending.join();
+  });
 }
 
 // Short tests pass without the handshake of sleepers and wakers; one launch in three of these then hangs.
-TEST(Ring, NoWakeUpIsLostInManyPingPongsThroughOneSlot) {
+class SleepingRing : public testing::TestWithParam<Wait> {};
+INSTANTIATE_TEST_SUITE_P(AllWaits, SleepingRing, testing::ValuesIn(waits_that(true)),
+                         [](const auto& wait) { return std::string(to_string(wait.param)); });
+
+TEST_P(SleepingRing, LosesNoWakeUpInManyPingPongsThroughOneSlot) {
   constexpr std::uint64_t round_trips = 3'000 * patience;
   const auto [first, last] = first_and_last_allowed_pu();
-  for (const Wait wait : {Wait::futex, Wait::adaptive}) {
-    const Region there({1, 8, wait, wait}), back({1, 8, wait, wait});
-    const auto lead = [&] {
-      RingSender sender(there.span());
-      RingReceiver receiver(back.span());
-      SequenceChecker checker(0, 8, Touch::full);
-      for (std::uint64_t i = 0; i < round_trips; ++i) {
-        if (put(sender, 8, i, Access::loan) != Io::done) return false;
-        if (get(receiver, 8, checker, Access::loan) != Io::done) return false;
-      }
-      return checker.counts().clean();
-    };
-    const auto follow = [&] {
-      RingReceiver receiver(there.span());
-      RingSender sender(back.span());
-      SequenceChecker checker(0, 8, Touch::full);
-      for (std::uint64_t i = 0; i < round_trips; ++i) {
-        if (get(receiver, 8, checker, Access::loan) != Io::done) return false;
-        if (put(sender, 8, i, Access::loan) != Io::done) return false;
-      }
-      return checker.counts().clean();
-    };
-    run_pinned_pair(first, lead, last, follow, 60'000'000'000);
-  }
+  const Wait wait = GetParam();
+  const Region there({1, 8, wait, wait}), back({1, 8, wait, wait});
+  const auto lead = [&] {
+    RingSender sender = there.sender();
+    RingReceiver receiver = back.receiver();
+    SequenceChecker checker(0, 8, Touch::full);
+    for (std::uint64_t i = 0; i < round_trips; ++i) {
+      if (put(sender, 8, i, Access::loan) != Io::done) return false;
+      if (get(receiver, 8, checker, Access::loan) != Io::done) return false;
+    }
+    return checker.counts().clean();
+  };
+  const auto follow = [&] {
+    RingReceiver receiver = there.receiver();
+    RingSender sender = back.sender();
+    SequenceChecker checker(0, 8, Touch::full);
+    for (std::uint64_t i = 0; i < round_trips; ++i) {
+      if (get(receiver, 8, checker, Access::loan) != Io::done) return false;
+      if (put(sender, 8, i, Access::loan) != Io::done) return false;
+    }
+    return checker.counts().clean();
+  };
+  run_pinned_pair(first, lead, last, follow, 60'000'000'000);
 }
 
 TEST(Ring, MillionsOfMessagesStayInOrder) {
   constexpr std::uint64_t messages = 200'000 * patience;
   const Region region({1024, 64});
   std::thread sender([&] {
-    RingSender end(region.span());
+    RingSender end = region.sender();
     for (std::uint64_t i = 0; i < messages; ++i) ASSERT_EQ(put(end, 64, i, Access::loan), Io::done);
   });
-  EXPECT_TRUE(receives_all(region.span(), 64, messages, Access::loan));
+  EXPECT_TRUE(receives_all(region, 64, messages, Access::loan));
   sender.join();
 }
 
-TEST(Ring, ASleepingReceiverIsWokenByTheEnd) {
-  for (const Wait wait : {Wait::futex, Wait::adaptive}) {
-    const Region region({4, 8, wait, wait});
-    RingReceiver receiver(region.span());
-    std::thread sender([&] {
-      RingSender end(region.span());
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    });
-    std::vector<std::byte> message(8);
-    EXPECT_EQ(persist([&] { return receiver.receive(message); }, [&] { receiver.wait_to_receive(); }),
-              Io::closed);
-    sender.join();
-  }
+TEST_P(SleepingRing, WakesItsReceiverAtTheEnd) {
+  const Wait wait = GetParam();
+  const Region region({4, 8, wait, wait});
+  RingReceiver receiver = region.receiver();
+  std::thread sender([&] {
+    RingSender end = region.sender();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  });
+  std::vector<std::byte> message(8);
+  EXPECT_EQ(persist([&] { return receiver.receive(message); }, [&] { receiver.wait_to_receive(); }),
+            Io::closed);
+  sender.join();
 }
 
-TEST(Ring, ASleepingSenderIsWokenWhenTheReceiverLeaves) {
-  for (const Wait wait : {Wait::futex, Wait::adaptive}) {
-    const Region region({1, 8, wait, wait});
-    RingSender sender(region.span());
-    std::thread receiver([&] {
-      RingReceiver end(region.span());
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    });
-    const std::vector<std::byte> message(8);
-    EXPECT_EQ(sender.send(message), Io::done);
-    EXPECT_EQ(persist([&] { return sender.send(message); }, [&] { sender.wait_to_send(); }), Io::closed);
-    receiver.join();
-  }
+TEST_P(SleepingRing, WakesItsSenderWhenTheReceiverLeaves) {
+  const Wait wait = GetParam();
+  const Region region({1, 8, wait, wait});
+  RingSender sender = region.sender();
+  std::thread receiver([&] {
+    RingReceiver end = region.receiver();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  });
+  const std::vector<std::byte> message(8);
+  EXPECT_EQ(sender.send(message), Io::done);
+  EXPECT_EQ(persist([&] { return sender.send(message); }, [&] { sender.wait_to_send(); }), Io::closed);
+  receiver.join();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "harness/case.h"
+#include "harness/descriptor.h"
 
 namespace ipcmark {
 
@@ -19,20 +20,26 @@ inline void cpu_relax() {
 #endif
 }
 
-// Waits for a descriptor on behalf of an endpoint: spin pauses once, yield gives the processor away once,
-// poll sleeps in poll(2) until `events`, an error or a hang-up. All return when it is worth another attempt,
-// spuriously too. With block nobody gets here, since the attempt itself sleeps; other waits need no
-// descriptor. Both are a logic_error.
+// Waits for one descriptor on behalf of an endpoint: spin pauses once, yield gives the processor away once,
+// poll and epoll sleep in poll(2) and epoll_wait(2), level-triggered, until `events`, an error or a hang-up.
+// All return when it is worth another attempt, spuriously too. With block nobody gets here, since the attempt
+// itself sleeps; other waits need no descriptor. Both are a logic_error.
 class ReadyWait {
  public:
+  // Of poll's events.
   ReadyWait(Wait wait, short events) : wait_(wait), events_(events) {}
 
-  // Throws std::system_error when poll fails; a signal is no failure.
-  void operator()(int fd) const;
+  // Always with the same descriptor: epoll is told about it once, the first time, and keeps a descriptor of
+  // its own until this is destroyed. Throws std::system_error when the system call fails; a signal is no
+  // failure.
+  void operator()(int fd);
 
  private:
+  void watch(int fd);
+
   Wait wait_;
   short events_;
+  Descriptor epoll_;
 };
 
 }  // namespace ipcmark
