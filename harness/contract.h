@@ -166,6 +166,22 @@ concept Transport = std::constructible_from<T, const Shape&> &&
   { T::facts } -> std::convertible_to<const Facts&>;
 };
 
+// A transport may have another kind of link for a capacity that its own cannot have: types T::Unbounded and
+// T::NativeRendezvous, transports themselves, of the same name and facts. T(shape) refuses those capacities.
+template <class T>
+concept HasUnbounded = Transport<typename T::Unbounded>;
+template <class T>
+concept HasNativeRendezvous = Transport<typename T::NativeRendezvous>;
+
+// Such a form of T over a Link(name, shape).
+template <class T, class Link>
+class FormOf : public Link {
+ public:
+  static constexpr std::string_view name = T::name;
+  static constexpr Facts facts = T::facts;
+  explicit FormOf(const Shape& shape) : Link(name, shape) {}
+};
+
 // What must live until every role has ended although the link itself is dropped once all are open: a kernel
 // object that cannot be removed while in use. Its destructor removes it.
 template <class T>

@@ -10,13 +10,14 @@
 
 namespace ipcmark {
 
-void Meeting::publish(std::string_view name, std::span<const std::byte> blob) {
+void Meeting::publish(std::string_view short_name, std::span<const std::byte> blob) {
+  const std::string name = in_full(short_name);
   if (name.size() > MeetingTable::max_name_bytes || blob.size() > MeetingTable::max_blob_bytes) {
-    throw std::length_error("meeting: '" + std::string(name) + "' is too long to publish");
+    throw std::length_error("meeting: '" + name + "' is too long to publish");
   }
   const std::uint32_t index = table_->claimed.fetch_add(1, std::memory_order_relaxed);
   if (index >= MeetingTable::max_blobs) {
-    throw std::length_error("meeting: no place left for '" + std::string(name) + "'");
+    throw std::length_error("meeting: no place left for '" + name + "'");
   }
   MeetingTable::Entry& entry = table_->entries[index];
   std::memcpy(entry.name, name.data(), name.size());
@@ -30,7 +31,8 @@ void Meeting::publish(std::string_view name, std::span<const std::byte> blob) {
   futex_wake(table_->version, INT_MAX);
 }
 
-std::vector<std::byte> Meeting::await(std::string_view name) {
+std::vector<std::byte> Meeting::await(std::string_view short_name) {
+  const std::string name = in_full(short_name);
   for (;;) {
     const std::uint32_t version = table_->version.load(std::memory_order_acquire);
     for (const MeetingTable::Entry& entry : table_->entries) {
@@ -40,7 +42,7 @@ std::vector<std::byte> Meeting::await(std::string_view name) {
     }
     if (futex_wait(table_->version, version, deadline_ns_) == FutexWait::timed_out) {
       throw std::system_error(ETIMEDOUT, std::generic_category(),
-                              "waiting for '" + std::string(name) + "' from another role");
+                              "waiting for '" + name + "' from another role");
     }
   }
 }

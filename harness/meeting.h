@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -61,6 +62,14 @@ class Meeting {
     return value;
   }
 
+  // For a second link of the same roles that travels with the first: the same deadline and the same count of
+  // senders, and names that do not meet the first one's. Two bytes of a name go to it.
+  Meeting beside() const {
+    Meeting second = *this;
+    second.beside_ = true;
+    return second;
+  }
+
   // Called by each sender once as it finishes; true for the last one, which leaves the end marks where the
   // kernel has no end of file.
   bool leave_as_sender();
@@ -69,9 +78,11 @@ class Meeting {
 
  private:
   static void check_size(std::string_view name, std::size_t got, std::size_t expected);
+  std::string in_full(std::string_view name) const { return (beside_ ? "2 " : "") + std::string(name); }
 
   MeetingTable* table_;
   std::uint64_t deadline_ns_;
+  bool beside_ = false;
 };
 
 }  // namespace ipcmark

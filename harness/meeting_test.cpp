@@ -48,6 +48,15 @@ TEST_F(MeetingTest, NamesAreComparedWhole) {
   EXPECT_NO_THROW(meeting.await("port 1"));
 }
 
+TEST_F(MeetingTest, ASecondLinkBesideTheFirstHasNamesOfItsOwn) {
+  Meeting meeting = with_patience_of(0);
+  meeting.publish_value("port", 1);
+  EXPECT_THROW(meeting.beside().await("port"), std::system_error);
+  meeting.beside().publish_value("port", 2);
+  EXPECT_EQ(meeting.await_value<int>("port"), 1);
+  EXPECT_EQ(meeting.beside().await_value<int>("port"), 2);
+}
+
 TEST_F(MeetingTest, WaitingInVainEndsAtTheDeadlineAndSaysForWhat) {
   try {
     with_patience_of(20).await("the other side");
