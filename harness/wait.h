@@ -3,7 +3,7 @@
 
 #include <poll.h>
 
-#include "harness/case.h"
+#include "harness/contract.h"
 #include "harness/descriptor.h"
 
 namespace ipcmark {
@@ -19,6 +19,9 @@ inline void cpu_relax() {
   asm volatile("" ::: "memory");
 #endif
 }
+
+// How a side can wait whose endpoint has one descriptor: in the attempt itself, or by a ReadyWait.
+inline constexpr WaitSet descriptor_waits{Wait::block, Wait::poll, Wait::epoll, Wait::spin, Wait::yield};
 
 // Waits for one descriptor on behalf of an endpoint: spin pauses once, yield gives the processor away once,
 // poll and epoll sleep in poll(2) and epoll_wait(2), level-triggered, until `events`, an error or a hang-up.

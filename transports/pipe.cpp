@@ -21,8 +21,8 @@ class Pipe {
                                .unit = Facts::Unit::bytes,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
-                               .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
-                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .send_waits = descriptor_waits,
+                               .receive_waits = descriptor_waits,
                                .sender_sees_death = true,
                                .receiver_sees_death = true};
 

@@ -98,8 +98,8 @@ class PosixMq {
                                .unit = Facts::Unit::messages,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
-                               .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
-                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield}};
+                               .send_waits = descriptor_waits,
+                               .receive_waits = descriptor_waits};
 
   explicit PosixMq(const Shape& shape) : shape_(shape), name_("/" + unique_name(), mq_unlink) {
     require_buffered(name, shape.capacity);

@@ -20,8 +20,8 @@ class UnixDgram {
                                .unit = Facts::Unit::messages,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
-                               .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
-                               .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .send_waits = descriptor_waits,
+                               .receive_waits = descriptor_waits,
                                .sender_sees_death = true};
 
   explicit UnixDgram(const Shape& shape)
