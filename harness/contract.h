@@ -140,10 +140,11 @@ struct Backlog {
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
 };
-// Its sender tells, also after it has finished.
+// Its sender tells, also after it has finished; and how many messages are surely within the link's limit.
 template <class E>
 concept ReportsBacklog = requires(E endpoint) {
   { endpoint.peak_backlog() } -> std::same_as<Backlog>;
+  { endpoint.most_messages() } -> std::same_as<std::uint64_t>;
 };
 
 // A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and

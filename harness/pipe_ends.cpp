@@ -28,7 +28,7 @@ std::uint64_t bytes_for(std::uint64_t messages, std::size_t message_bytes) {
 
 void set_pipe_capacity(std::string_view transport, int fd, const Capacity& capacity,
                        std::size_t message_bytes) {
-  require_buffered(transport, capacity);
+  require_buffered(transport, capacity, "it holds what F_SETPIPE_SZ sets, at most fs.pipe-max-size bytes");
   if (capacity.kind == Capacity::Kind::standard) return;
   const std::uint64_t bytes = bytes_for(capacity.messages, message_bytes);
   if (bytes <= INT_MAX && fcntl(fd, F_SETPIPE_SZ, static_cast<int>(bytes)) >= 0) return;

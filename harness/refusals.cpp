@@ -10,13 +10,12 @@
 
 namespace ipcmark {
 
-void require_buffered(std::string_view transport, const Capacity& capacity,
-                      std::string_view why_no_rendezvous) {
+void require_buffered(std::string_view transport, const Capacity& capacity, std::string_view bound) {
   if (capacity.kind == Capacity::Kind::rendezvous) {
-    throw Unsupported(fmt::format("{}: no rendezvous (capacity 0): {}", transport, why_no_rendezvous));
+    throw Unsupported(fmt::format("{}: no rendezvous (capacity 0): it keeps what is sent", transport));
   }
   if (capacity.kind == Capacity::Kind::unbounded) {
-    throw Unsupported(fmt::format("{}: not unbounded: what it holds has a limit", transport));
+    throw Unsupported(fmt::format("{}: not unbounded: {}", transport, bound));
   }
 }
 

@@ -10,9 +10,9 @@
 namespace ipcmark {
 
 // Throws Unsupported, beginning with the transport's name, unless the capacity is the default or a number of
-// messages. `why_no_rendezvous` ends the sentence for capacity 0.
+// messages. `bound` says what bounds the link, and ends the sentence for an unbounded one.
 void require_buffered(std::string_view transport, const Capacity& capacity,
-                      std::string_view why_no_rendezvous = "the kernel keeps what is sent");
+                      std::string_view bound = "what it holds has a limit");
 
 // The number behind a sysctl(8) name ("fs.mqueue.msg_max") in the caller's namespaces; nullopt when this
 // kernel has none of that name, or none that can be read.

@@ -26,7 +26,7 @@ constexpr std::uint64_t default_ring_slots(std::size_t message_bytes) {
 }
 
 inline RingShape ring_shape(std::string_view transport, const Shape& shape) {
-  require_buffered(transport, shape.capacity, "a ring has at least one slot");
+  require_buffered(transport, shape.capacity, "a ring has so many slots");
   return {.capacity = shape.capacity.kind == Capacity::Kind::bounded
                           ? shape.capacity.messages
                           : default_ring_slots(shape.message_bytes),

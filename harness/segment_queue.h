@@ -266,6 +266,8 @@ class SegmentSender {
     look_at_backlog();
     return {peak_messages_, peak_segments_ * place_.segment_bytes};
   }
+  // That surely fit: the first segment may be partly read, and the last slot of all needs one more.
+  std::uint64_t most_messages() const { return std::uint64_t{header_->segments - 1} * header_->slots; }
 
   std::optional<CapacityFacts::Limit> limit() const { return SegmentQueue::limit(*header_); }
 

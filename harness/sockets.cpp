@@ -90,7 +90,8 @@ void NamedUnixSocket::connect_from(int fd) const {
 }
 
 std::optional<int> unix_send_buffer(std::string_view transport, int type, const Shape& shape) {
-  require_buffered(transport, shape.capacity);
+  require_buffered(transport, shape.capacity,
+                   "it holds what SO_SNDBUF sets, at most net.core.wmem_max bytes");
   const bool bounded = shape.capacity.kind == Capacity::Kind::bounded;
   const bool stream = type == SOCK_STREAM;
   if (stream && !bounded) return std::nullopt;  // takes any message, piece by piece

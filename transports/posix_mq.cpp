@@ -102,7 +102,7 @@ class PosixMq {
                                .receive_waits = descriptor_waits};
 
   explicit PosixMq(const Shape& shape) : shape_(shape), name_("/" + unique_name(), mq_unlink) {
-    require_buffered(name, shape.capacity);
+    require_buffered(name, shape.capacity, "a queue holds at most fs.mqueue.msg_max messages");
     require_within(name, fmt::format("{} B", shape.message_bytes), shape.message_bytes,
                    "fs.mqueue.msgsize_max");
     std::uint64_t messages = shape.capacity.messages;

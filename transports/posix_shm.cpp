@@ -10,6 +10,8 @@
 #include "harness/memory_map.h"
 #include "harness/owned_name.h"
 #include "harness/ring_link.h"
+#include "harness/segment_link.h"
+#include "harness/slot_rendezvous.h"
 #include "workloads/registry.h"
 
 namespace ipcmark {
@@ -21,23 +23,33 @@ class PosixShmRegion {
  public:
   using Mapping = MemoryMap;
 
-  PosixShmRegion(const Shape&, std::size_t bytes) : name_("/" + unique_name(), shm_unlink), bytes_(bytes) {
+  PosixShmRegion(const Shape& shape, std::size_t bytes) : PosixShmRegion(shape, bytes, bytes) {}
+
+  PosixShmRegion(const Shape&, std::size_t bytes, std::size_t prefaulted_bytes)
+      : name_("/" + unique_name(), shm_unlink), bytes_(bytes), prefaulted_bytes_(prefaulted_bytes) {
     const Descriptor object = open(O_CREAT | O_EXCL);
     // Pages come only when they are touched; without this a full file system would answer with SIGBUS then.
     struct statvfs space;
-    if (fstatvfs(object.get(), &space) == 0 && space.f_bavail * space.f_frsize / 2 < bytes) {
+    if (fstatvfs(object.get(), &space) == 0 && space.f_bavail * space.f_frsize / most_links < bytes) {
       throw Unsupported(fmt::format("{}: a launch may hold two links of {} B, and /dev/shm has {} B free",
                                     transport_name, bytes, space.f_bavail * space.f_frsize));
     }
     if (ftruncate(object.get(), static_cast<off_t>(bytes)) != 0) fail("ftruncate " + name_.text());
   }
 
+  static std::uint64_t most_bytes() {
+    struct statvfs space;
+    if (statvfs("/dev/shm", &space) != 0) return UINT64_MAX;  // shm_open will say why
+    return space.f_bavail * space.f_frsize / most_links;
+  }
+
   MemoryMap map() const {
     const Descriptor object = open(0);
-    // The maker writes the header only; a role has all pages there before it starts.
-    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | (name_.made_here() ? 0 : MAP_POPULATE), object.get(), 0);
+    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, object.get(), 0);
     if (memory == MAP_FAILED) fail("mmap " + name_.text());
+    // The maker writes the header only; a role has its pages there before it starts. Before Linux 5.14 they
+    // come as they are touched.
+    if (!name_.made_here()) madvise(memory, prefaulted_bytes_, MADV_POPULATE_WRITE);
     return {memory, bytes_};
   }
 
@@ -48,8 +60,11 @@ class PosixShmRegion {
     return object;
   }
 
+  static constexpr std::uint64_t most_links = 2;
+
   OwnedName name_;
   std::size_t bytes_;
+  std::size_t prefaulted_bytes_;
 };
 
 class PosixShm : public RingLink<PosixShmRegion> {
@@ -63,6 +78,9 @@ class PosixShm : public RingLink<PosixShmRegion> {
                                .standard = Facts::Standard::posix,
                                .send_waits = ring_waits,
                                .receive_waits = ring_waits};
+
+  using Unbounded = FormOf<PosixShm, SegmentLink<PosixShmRegion>>;
+  using NativeRendezvous = FormOf<PosixShm, SlotRendezvousLink<RingLink<PosixShmRegion>>>;
 
   explicit PosixShm(const Shape& shape) : RingLink(name, shape) {}
 };

@@ -158,7 +158,7 @@ class SysvMq {
 
  private:
   OwnedQueue make(const Shape& shape) {
-    require_buffered(name, shape.capacity);
+    require_buffered(name, shape.capacity, "a queue holds at most kernel.msgmnb bytes");
     require_within(name, fmt::format("{} B", shape.message_bytes), shape.message_bytes, "kernel.msgmax");
     if (shape.capacity.kind == Capacity::Kind::bounded) {
       const std::uint64_t messages = shape.capacity.messages;

@@ -12,6 +12,8 @@
 #include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/ring_link.h"
+#include "harness/segment_link.h"
+#include "harness/slot_rendezvous.h"
 #include "workloads/registry.h"
 
 namespace ipcmark {
@@ -40,17 +42,19 @@ class SysvShmRegion {
  public:
   using Mapping = Attachment;
 
-  SysvShmRegion(const Shape&, std::size_t bytes) : bytes_(bytes), maker_(getpid()) {
-    // The kernel would promise more than there is and kill somebody later; tmpfs draws the line here.
-    const auto quarter_of_memory = static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) / 4 *
-                                   static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    if (bytes > quarter_of_memory) {
+  SysvShmRegion(const Shape& shape, std::size_t bytes) : SysvShmRegion(shape, bytes, bytes) {}
+
+  SysvShmRegion(const Shape&, std::size_t bytes, std::size_t prefaulted_bytes)
+      : bytes_(bytes), prefaulted_bytes_(prefaulted_bytes), maker_(getpid()) {
+    if (bytes > most_bytes()) {
       throw Unsupported(fmt::format("{}: needs {} B, over a quarter of this machine's memory ({} B)",
-                                    transport_name, bytes, quarter_of_memory));
+                                    transport_name, bytes, most_bytes()));
     }
+    // What may never be touched need not be promised.
+    const int promise = prefaulted_bytes < bytes ? SHM_NORESERVE : 0;
     do {
       key_ = unique_sysv_key();
-      id_ = shmget(key_, bytes, IPC_CREAT | IPC_EXCL | 0600);
+      id_ = shmget(key_, bytes, IPC_CREAT | IPC_EXCL | promise | 0600);
     } while (id_ < 0 && errno == EEXIST);
     if (id_ >= 0) return;
     if (errno == EINVAL || errno == ENOSPC || errno == ENOMEM) {
@@ -66,14 +70,20 @@ class SysvShmRegion {
   SysvShmRegion(const SysvShmRegion&) = delete;
   SysvShmRegion& operator=(const SysvShmRegion&) = delete;
 
+  // The kernel would promise more than there is and kill somebody later; tmpfs draws the line here.
+  static std::uint64_t most_bytes() {
+    return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) / 4 *
+           static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  }
+
   Attachment map() const {
     const int id = shmget(key_, 0, 0);
     if (id < 0) fail("shmget of the link's key");
     void* const memory = shmat(id, nullptr, 0);
     if (memory == reinterpret_cast<void*>(-1)) fail("shmat");
-    // The maker writes the header only; a role has all pages there before it starts. Before Linux 5.14 they
+    // The maker writes the header only; a role has its pages there before it starts. Before Linux 5.14 they
     // come as they are touched.
-    if (getpid() != maker_) madvise(memory, bytes_, MADV_POPULATE_WRITE);
+    if (getpid() != maker_) madvise(memory, prefaulted_bytes_, MADV_POPULATE_WRITE);
     return {memory, bytes_};
   }
 
@@ -81,6 +91,7 @@ class SysvShmRegion {
   key_t key_ = 0;
   int id_ = -1;
   std::size_t bytes_;
+  std::size_t prefaulted_bytes_;
   pid_t maker_;
 };
 
@@ -95,6 +106,9 @@ class SysvShm : public RingLink<SysvShmRegion> {
                                .standard = Facts::Standard::system_v,
                                .send_waits = ring_waits,
                                .receive_waits = ring_waits};
+
+  using Unbounded = FormOf<SysvShm, SegmentLink<SysvShmRegion>>;
+  using NativeRendezvous = FormOf<SysvShm, SlotRendezvousLink<RingLink<SysvShmRegion>>>;
 
   explicit SysvShm(const Shape& shape) : RingLink(name, shape) {}
 };

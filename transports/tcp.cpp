@@ -82,7 +82,8 @@ class TcpLink {
   // On a port that the kernel picks. Buffers are set before connecting or listening, so that the window is
   // negotiated to fit; what is accepted inherits all options of the listener (tcp(7)).
   Descriptor bound_socket() const {
-    require_buffered(name, shape_.capacity);
+    require_buffered(name, shape_.capacity,
+                     "both its buffers have a size, at most net.ipv4.tcp_wmem and tcp_rmem");
     Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket) fail("socket");
     if (no_delay) set_socket_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");

@@ -61,8 +61,9 @@ class CapacityProbe final : public Work {
   void fill_and_wait(Role& role, W& writer) {
     std::uint64_t* figures = role.board().figures;
     std::uint64_t sent = 0, allowed = 0;
-    const std::uint64_t most =
+    std::uint64_t most =
         std::min(most_messages, std::max<std::uint64_t>(1, most_bytes / case_.message_bytes));
+    if constexpr (ReportsBacklog<SenderEnd<T>>) most = std::min(most, sender_->most_messages() / 2);
     const auto went_in = [&] {
       const Io io = writer.try_write(sent);
       if (io == Io::closed) throw PeerClosed("capacity probe: the receiver has closed the link");

@@ -17,7 +17,8 @@ struct TrialOptions {
   std::uint64_t timed_ns = 100'000'000;  // how long the timed part should take
   std::uint64_t warm_up_ns = 8'000'000;  // how long the last warm-up phase should take
   std::uint64_t fixed_messages = 0;      // > 0: exactly these in the timed part, no warm-up
-  bool every_byte = false;               // a verified launch: compare each byte instead of stamp and sum
+  std::uint64_t most_messages = std::numeric_limits<std::uint64_t>::max();  // in any phase
+  bool every_byte = false;  // a verified launch: compare each byte instead of stamp and sum
 };
 
 // Readings of now_ns().
@@ -68,15 +69,16 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
       const auto elapsed_ns = static_cast<double>(run_phase(PhaseKind::warm_up, messages));
       moved += messages;
       ns_per_message = std::min(ns_per_message, elapsed_ns / static_cast<double>(messages));
-      if (elapsed_ns >= warm_up_ns / 2) break;
+      if (elapsed_ns >= warm_up_ns / 2 || messages >= options.most_messages) break;
       const double wanted = elapsed_ns < too_short_to_judge_ns ? growth : warm_up_ns / elapsed_ns;
-      messages = static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1;
+      messages = std::min(static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1,
+                          options.most_messages);
     }
     role.board().warm_up_messages = moved;
     timed_messages = std::max<std::uint64_t>(
         1, static_cast<std::uint64_t>(static_cast<double>(options.timed_ns) / ns_per_message));
   }
-  run_phase(PhaseKind::timed, timed_messages);
+  run_phase(PhaseKind::timed, std::min(timed_messages, options.most_messages));
 }
 
 // For the others. `move` as above; `drain` takes what is left until the stream ends.
