@@ -1,7 +1,9 @@
 #include "harness/shared_ring.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include <array>
 #include <atomic>
@@ -522,6 +524,38 @@ TEST(SharedRing, MillionsOfMessagesArriveExactlyOnce) {
     EXPECT_EQ(trouble_among_threads(region.span(), ring, messages_each, oracle), "");
     EXPECT_TRUE(oracle.each_exactly_once());
   }
+}
+
+// The moment that matters is the one between a receiver's look at the slot and its look at who has left. Two
+// processors seldom hit it; a signal whose handler sends the last message and finishes strikes anywhere.
+SharedRingSender* sends_when_signalled = nullptr;
+
+TEST(SharedRing, ALastMessageJustBeforeTheEndIsNotOverlooked) {
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = [](int) {
+    sends_when_signalled->commit();
+    sends_when_signalled->finish();
+  };
+  ASSERT_EQ(sigaction(SIGALRM, &action, &before), 0);
+  for (std::uint64_t i = 0; i < 200 * patience; ++i) {
+    const Region region({1, 8});
+    SharedRingSender sender(region.span());
+    SharedRingReceiver receiver(region.span());
+    std::span<std::byte> slot;
+    ASSERT_EQ(sender.loan(slot), Io::done);
+    sends_when_signalled = &sender;
+    const itimerval soon{{0, 0}, {0, 30 + static_cast<suseconds_t>(i % 7)}};
+    ASSERT_EQ(setitimer(ITIMER_REAL, &soon, nullptr), 0);
+    std::span<const std::byte> message;
+    Io io;
+    while ((io = receiver.peek(message)) == Io::again) {
+    }
+    ASSERT_EQ(io, Io::done) << i;
+    receiver.release();
+    ASSERT_EQ(receiver.peek(message), Io::closed);
+  }
+  ASSERT_EQ(sigaction(SIGALRM, &before, nullptr), 0);
 }
 
 TEST(SharedRing, SleepingReceiversAreAllWokenByTheEnd) {
