@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -66,30 +67,65 @@ class WaitSet {
   std::uint32_t bits_ = 0;
 };
 
-// The textbook's answers that no signature gives. Each one has a conformance test that fails if it lies.
+// The textbook's answers that no signature gives, in the words of Silberschatz, Galvin and Gagne ("Operating
+// System Concepts", chapter 3) and Stevens ("UNIX Network Programming", volume 2, chapter 1). Each one has a
+// conformance test that fails if it lies (transports/facts_test.cpp, transports/conformance_test.cpp).
+//
+// They hold among processes that keep to the mechanism. Past every one of them get: a descriptor passed to a
+// stranger (SCM_RIGHTS in unix(7), pidfd_getfd(2)) or opened anew through /proc/PID/fd, a tracer (ptrace(2),
+// process_vm_readv(2)), and, on a network, whoever may capture packets.
 struct Facts {
   enum class Model : std::uint8_t { message_passing, shared_memory };
+  // How a process that did not inherit the link finds it; with none, only relatives of its maker can open it.
   enum class Naming : std::uint8_t { none, path, key, address };
-  enum class Unit : std::uint8_t {
-    bytes,
-    messages
-  };  // what the kernel keeps: a stream of bytes, or messages
+  // Direct communication: both ends name each other (symmetric), or senders name the receiver, which takes
+  // from any of them (asymmetric). Indirect: both name a mailbox, and neither the other.
+  enum class Addressing : std::uint8_t { symmetric, asymmetric, mailbox };
+  // Whether the link is there as soon as it is made, or only once both sides have taken part.
+  enum class Establishment : std::uint8_t { implicit_link, explicit_link };
+  // What the kernel keeps: a stream of bytes, or messages.
+  enum class Unit : std::uint8_t { bytes, messages };
+  // What is left for others when the processes that made and opened the link have died. Stevens calls
+  // nothing and object "process-persistent", messages "kernel-persistent".
+  enum class Outlives : std::uint8_t { nothing, object, messages };
+  // What another user can be granted: nothing (there are no permissions to grant), sending and receiving only
+  // together, or one without the other.
+  enum class Rights : std::uint8_t { none, together, apart };
+  // What a process that is neither sender nor receiver can do with a message under way.
+  enum class Interception : std::uint8_t { none, copy, take };
   enum class Scope : std::uint8_t { machine, network };
   enum class Standard : std::uint8_t { posix, system_v, linux_only, none };
+
+  static constexpr unsigned any_number = std::numeric_limits<unsigned>::max();
 
   std::string_view summary;  // one line for `ipcmark list transports`
   Model model = Model::message_passing;
   Naming naming = Naming::none;
+  Addressing addressing = Addressing::mailbox;
+  Establishment establishment = Establishment::implicit_link;
+  unsigned most_senders = 1;  // processes on one link
+  unsigned most_receivers = 1;
+  unsigned most_links_per_pair = any_number;  // between the same two processes
   Unit unit = Unit::messages;
+  std::optional<std::uint64_t> largest_message{};  // in bytes, whatever is set; nullopt: none but memory's
+  std::string_view message_setting{};              // the sysctl that bounds it further; empty: there is none
+  // The largest that stays whole when several send or receive, in bytes; nullopt: all that it takes at all.
+  std::optional<std::uint64_t> largest_shared_message{};
   Scope scope = Scope::machine;
   Standard standard = Standard::posix;
   WaitSet send_waits{Wait::block};
   WaitSet receive_waits{Wait::block};
+  bool open_is_rendezvous = false;  // neither side's open returns before the other side opens too
+  // Whether the end of the stream stays away as long as any process still holds a descriptor to write to.
+  bool surplus_writer_withholds_end = false;
   // Whether the kernel tells a side that the process at the other end has died: its attempts then say closed.
   // Where it does not, the launch notices and names the dead role.
   bool sender_sees_death = false;
   bool receiver_sees_death = false;
   bool lossy = false;
+  Outlives outlives_its_makers = Outlives::nothing;
+  Rights rights = Rights::none;
+  Interception third_process_can = Interception::none;
   bool carries = true;  // false: no byte crosses the link; what is received is made up (the null transport)
 };
 
@@ -148,7 +184,9 @@ concept ReportsBacklog = requires(E endpoint) {
 };
 
 // A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and
-// receiver).
+// receiver). Senders and receivers are numbered from 0, and each process opens at most one of them. The sides
+// of a duplex link are 0 and 1; where it takes several senders, side i sends and side Shape::senders
+// receives.
 template <class T>
 concept OneWayTransport = requires(T link, unsigned index, Meeting& meeting) {
   link.open_sender(index, meeting);
@@ -188,6 +226,14 @@ class FormOf : public Link {
 template <class T>
 concept HasRemains = requires(T link) {
   link.take_remains();
+};
+
+// Only where a process that inherited nothing can take part: T(shape, address) opens in it what a link of the
+// same shape calls its address(), and owns nothing of it. What is asked of the Meeting is the harness's own.
+// On a one-way link a stranger may send or receive; on a duplex link it takes a sending side.
+template <class T>
+concept Attachable = std::constructible_from<T, const Shape&, const std::string&> && requires(const T link) {
+  { link.address() } -> std::convertible_to<std::string>;
 };
 
 }  // namespace ipcmark

@@ -15,6 +15,8 @@ class OwnedName {
   using Remove = int (*)(const char* name);  // unlink, shm_unlink, mq_unlink
 
   OwnedName(std::string name, Remove remove) : name_(std::move(name)), remove_(remove), maker_(getpid()) {}
+  // A name that a stranger made and removes.
+  explicit OwnedName(std::string name) : name_(std::move(name)) {}
   ~OwnedName() {
     if (made_here()) remove_(name_.c_str());
   }
@@ -27,8 +29,8 @@ class OwnedName {
 
  private:
   std::string name_;
-  Remove remove_;
-  pid_t maker_;
+  Remove remove_ = nullptr;
+  pid_t maker_ = 0;
 };
 
 }  // namespace ipcmark

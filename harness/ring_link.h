@@ -4,6 +4,8 @@
 // A Region is made by the launch's parent and maps itself in each process that asks:
 //   Region(const Shape&, std::size_t bytes)   zero-filled; throws Unsupported or std::system_error
 //   Region::Mapping map() const               owns its mapping; bytes() is page-aligned
+//   Region(const Shape&, std::size_t bytes, const std::string& address)   one that a stranger made
+//   std::string address() const
 // and removes its name when its maker destroys it.
 #pragma once
 
@@ -49,6 +51,10 @@ class RingLink {
  public:
   RingLink(std::string_view transport, const Shape& shape)
       : RingLink(transport, shape, ring_shape(transport, shape)) {}
+
+  RingLink(std::string_view transport, const Shape& shape, const std::string& address)
+      : region_(shape, bytes_needed(transport, ring_shape(transport, shape)), address) {}
+  std::string address() const { return region_.address(); }
 
   auto open_sender(unsigned, Meeting&) { return open<RingSender>(); }
   auto open_receiver(unsigned, Meeting&) { return open<RingReceiver>(); }

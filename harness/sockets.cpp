@@ -17,12 +17,6 @@
 namespace ipcmark {
 namespace {
 
-Descriptor make_socket(int family, int type) {
-  Descriptor made(socket(family, type | SOCK_CLOEXEC, 0));
-  if (!made) fail("socket");
-  return made;
-}
-
 Descriptor duplicate(const Descriptor& original) {
   Descriptor copy(fcntl(original.get(), F_DUPFD_CLOEXEC, 0));
   if (!copy) fail("fcntl(F_DUPFD_CLOEXEC)");
@@ -30,6 +24,12 @@ Descriptor duplicate(const Descriptor& original) {
 }
 
 }  // namespace
+
+Descriptor unix_socket(int type) {
+  Descriptor made(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+  if (!made) fail("socket");
+  return made;
+}
 
 CapacityFacts::Limit send_buffer_limit(int fd) {
   int bytes = 0;
@@ -64,7 +64,7 @@ Descriptor accept_socket(int listener, const std::string& object) {
 }
 
 NamedUnixSocket::NamedUnixSocket(std::string_view transport, int type, const std::string& directory)
-    : path_(directory + "/" + unique_name(), unlink), socket_(make_socket(AF_UNIX, type)) {
+    : path_(directory + "/" + unique_name(), unlink), socket_(unix_socket(type)) {
   constexpr std::size_t longest = sizeof(sockaddr_un::sun_path) - 1;
   if (path().size() > longest) {
     throw Unsupported(
@@ -139,8 +139,7 @@ UnixListener::UnixListener(std::string_view transport, int type, const Shape& sh
 }
 
 Descriptor UnixListener::open(unsigned side) const {
-  Descriptor connected =
-      side == 1 ? accept_socket(listener_.fd(), listener_.path()) : make_socket(AF_UNIX, type_);
+  Descriptor connected = side == 1 ? accept_socket(listener_.fd(), listener_.path()) : unix_socket(type_);
   if (side == 0) listener_.connect_from(connected.get());
   if (send_buffer_) set_socket_option(connected.get(), SOL_SOCKET, SO_SNDBUF, *send_buffer_, "SO_SNDBUF");
   return connected;

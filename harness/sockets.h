@@ -113,11 +113,16 @@ void connect_socket(int fd, const sockaddr* address, socklen_t address_bytes, co
 // Sleeps until somebody has connected. Throws std::system_error naming `object`.
 Descriptor accept_socket(int listener, const std::string& object);
 
+// A socket of one's own in the Unix domain. Throws std::system_error.
+Descriptor unix_socket(int type);
+
 // A socket in the Unix domain bound to a fresh name in the launch's directory. Throws std::system_error, and
 // Unsupported when the path is longer than a sockaddr_un takes.
 class NamedUnixSocket {
  public:
   NamedUnixSocket(std::string_view transport, int type, const std::string& directory);
+  // Another process's, known by its name alone.
+  explicit NamedUnixSocket(const std::string& path) : path_(path) {}
 
   int fd() const { return socket_.get(); }
   Descriptor take() { return std::move(socket_); }
@@ -145,6 +150,10 @@ void set_socket_option(int fd, int level, int option, int value, const char* nam
 class UnixListener {
  public:
   UnixListener(std::string_view transport, int type, const Shape& shape);
+  // Another process's: side 0 alone can be opened.
+  UnixListener(std::string_view transport, int type, const Shape& shape, const std::string& path)
+      : type_(type), send_buffer_(unix_send_buffer(transport, type, shape)), listener_(path) {}
+  const std::string& path() const { return listener_.path(); }
   Descriptor open(unsigned side) const;
 
  private:

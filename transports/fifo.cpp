@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <climits>
+
 #include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/owned_name.h"
@@ -19,13 +21,22 @@ class Fifo {
   static constexpr Facts facts{.summary = "pipe with a name; opening is a rendezvous",
                                .model = Facts::Model::message_passing,
                                .naming = Facts::Naming::path,
+                               .establishment = Facts::Establishment::explicit_link,
+                               .most_senders = Facts::any_number,
+                               .most_receivers = Facts::any_number,
                                .unit = Facts::Unit::bytes,
+                               .largest_shared_message = PIPE_BUF,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
                                .send_waits = descriptor_waits,
                                .receive_waits = descriptor_waits,
+                               .open_is_rendezvous = true,
+                               .surplus_writer_withholds_end = true,
                                .sender_sees_death = true,
-                               .receiver_sees_death = true};
+                               .receiver_sees_death = true,
+                               .outlives_its_makers = Facts::Outlives::object,
+                               .rights = Facts::Rights::apart,
+                               .third_process_can = Facts::Interception::take};
 
   explicit Fifo(const Shape& shape) : shape_(shape), path_(shape.directory + "/" + unique_name(), unlink) {
     if (mkfifo(path_.c_str(), 0600) != 0) fail("mkfifo " + path_.text());
@@ -33,6 +44,9 @@ class Fifo {
     // is refused is known before. O_RDWR on a FIFO does not sleep (Linux; POSIX leaves it undefined).
     open_as(O_RDWR);
   }
+
+  Fifo(const Shape& shape, const std::string& address) : shape_(shape), path_(address) {}
+  std::string address() const { return path_.text(); }
 
   PipeSender open_sender(unsigned, Meeting&) {
     Descriptor end = open_as(O_WRONLY);

@@ -67,12 +67,15 @@ class PacketPipe {
                                .model = Facts::Model::message_passing,
                                .naming = Facts::Naming::none,
                                .unit = Facts::Unit::messages,
+                               .largest_message = PIPE_BUF,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::linux_only,
                                .send_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
                                .receive_waits = {Wait::block, Wait::poll, Wait::spin, Wait::yield},
+                               .surplus_writer_withholds_end = true,
                                .sender_sees_death = true,
-                               .receiver_sees_death = true};
+                               .receiver_sees_death = true,
+                               .third_process_can = Facts::Interception::take};
 
   explicit PacketPipe(const Shape& shape) : shape_(shape) {
     if (shape.message_bytes > PIPE_BUF) {

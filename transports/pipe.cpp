@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <array>
+#include <climits>
 
 #include "harness/fail.h"
 #include "harness/pipe_ends.h"
@@ -18,13 +19,18 @@ class Pipe {
   static constexpr Facts facts{.summary = "one-way byte stream between relatives",
                                .model = Facts::Model::message_passing,
                                .naming = Facts::Naming::none,
+                               .most_senders = Facts::any_number,
+                               .most_receivers = Facts::any_number,
                                .unit = Facts::Unit::bytes,
+                               .largest_shared_message = PIPE_BUF,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
                                .send_waits = descriptor_waits,
                                .receive_waits = descriptor_waits,
+                               .surplus_writer_withholds_end = true,
                                .sender_sees_death = true,
-                               .receiver_sees_death = true};
+                               .receiver_sees_death = true,
+                               .third_process_can = Facts::Interception::take};
 
   explicit Pipe(const Shape& shape) : shape_(shape) {
     std::array<int, 2> ends;
@@ -32,11 +38,13 @@ class Pipe {
     read_end_.reset(ends[0]);
     write_end_.reset(ends[1]);
     set_pipe_capacity(name, write_end_.get(), shape.capacity, shape.message_bytes);
-    // The file descriptions are these two alone, one for each direction, so O_NONBLOCK is each side's own.
+    // The file descriptions are these two alone, one for each direction, so O_NONBLOCK is each side's own:
+    // all senders share one, all receivers the other.
     if (shape.send_wait != Wait::block) set_nonblocking(write_end_.get());
     if (shape.receive_wait != Wait::block) set_nonblocking(read_end_.get());
   }
 
+  // Every role has inherited both ends.
   PipeSender open_sender(unsigned, Meeting&) { return PipeSender(std::move(write_end_), shape_.send_wait); }
   PipeReceiver open_receiver(unsigned, Meeting&) {
     return PipeReceiver(std::move(read_end_), shape_.receive_wait);

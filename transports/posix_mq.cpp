@@ -95,11 +95,18 @@ class PosixMq {
   static constexpr Facts facts{.summary = "POSIX message queue",
                                .model = Facts::Model::message_passing,
                                .naming = Facts::Naming::path,
+                               .most_senders = Facts::any_number,
+                               .most_receivers = Facts::any_number,
                                .unit = Facts::Unit::messages,
+                               .largest_message = 16u << 20,  // HARD_MSGSIZEMAX in mq_overview(7)
+                               .message_setting = "fs.mqueue.msgsize_max",
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
                                .send_waits = descriptor_waits,
-                               .receive_waits = descriptor_waits};
+                               .receive_waits = descriptor_waits,
+                               .outlives_its_makers = Facts::Outlives::messages,
+                               .rights = Facts::Rights::apart,
+                               .third_process_can = Facts::Interception::take};
 
   explicit PosixMq(const Shape& shape) : shape_(shape), name_("/" + unique_name(), mq_unlink) {
     require_buffered(name, shape.capacity, "a queue holds at most fs.mqueue.msg_max messages");
@@ -129,6 +136,9 @@ class PosixMq {
     if (errno == ENOSPC) throw Unsupported(fmt::format("{}: no queue left under fs.mqueue.queues_max", name));
     fail("mq_open " + name_.text());
   }
+  PosixMq(const Shape& shape, const std::string& address) : shape_(shape), name_(address) {}
+  std::string address() const { return name_.text(); }
+
   QueueSender open_sender(unsigned, Meeting& meeting) {
     return QueueSender(open_queue(name_.text(), O_WRONLY, shape_.send_wait), shape_, meeting);
   }

@@ -43,6 +43,10 @@ class PosixShmRegion {
     return space.f_bavail * space.f_frsize / most_links;
   }
 
+  PosixShmRegion(const Shape&, std::size_t bytes, const std::string& address)
+      : name_(address), bytes_(bytes), prefaulted_bytes_(bytes) {}
+  std::string address() const { return name_.text(); }
+
   MemoryMap map() const {
     const Descriptor object = open(0);
     void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, object.get(), 0);
@@ -77,12 +81,16 @@ class PosixShm : public RingLink<PosixShmRegion> {
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
                                .send_waits = ring_waits,
-                               .receive_waits = ring_waits};
+                               .receive_waits = ring_waits,
+                               .outlives_its_makers = Facts::Outlives::messages,
+                               .rights = Facts::Rights::together,
+                               .third_process_can = Facts::Interception::copy};
 
   using Unbounded = FormOf<PosixShm, SegmentLink<PosixShmRegion>>;
   using NativeRendezvous = FormOf<PosixShm, SlotRendezvousLink<RingLink<PosixShmRegion>>>;
 
   explicit PosixShm(const Shape& shape) : RingLink(name, shape) {}
+  PosixShm(const Shape& shape, const std::string& address) : RingLink(name, shape, address) {}
 };
 
 IPCMARK_TRANSPORT(PosixShm);

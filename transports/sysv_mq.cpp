@@ -134,11 +134,17 @@ class SysvMq {
   static constexpr Facts facts{.summary = "System V message queue",
                                .model = Facts::Model::message_passing,
                                .naming = Facts::Naming::key,
+                               .most_senders = Facts::any_number,
+                               .most_receivers = Facts::any_number,
                                .unit = Facts::Unit::messages,
+                               .message_setting = "kernel.msgmax",
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::system_v,
                                .send_waits = {Wait::block, Wait::spin, Wait::yield},
-                               .receive_waits = {Wait::block, Wait::spin, Wait::yield}};
+                               .receive_waits = {Wait::block, Wait::spin, Wait::yield},
+                               .outlives_its_makers = Facts::Outlives::messages,
+                               .rights = Facts::Rights::apart,
+                               .third_process_can = Facts::Interception::take};
 
   explicit SysvMq(const Shape& shape) : shape_(shape), queue_(make(shape)) {
     msqid_ds state;
@@ -151,6 +157,10 @@ class SysvMq {
     state.msg_qbytes = shape.capacity.messages * shape.message_bytes;
     if (msgctl(queue_.id(), IPC_SET, &state) != 0) fail("msgctl(IPC_SET)");
   }
+
+  SysvMq(const Shape& shape, const std::string& address)
+      : shape_(shape), key_(static_cast<key_t>(std::stol(address, nullptr, 16))), queue_(-1) {}
+  std::string address() const { return fmt::format("{:#x}", static_cast<unsigned>(key_)); }
 
   TypedSender open_sender(unsigned, Meeting& meeting) { return TypedSender(open(), shape_, meeting); }
   TypedReceiver open_receiver(unsigned, Meeting&) { return TypedReceiver(open(), shape_); }

@@ -64,6 +64,12 @@ class SysvShmRegion {
     }
     fail("shmget");
   }
+  SysvShmRegion(const Shape&, std::size_t bytes, const std::string& address)
+      : key_(static_cast<key_t>(std::stol(address, nullptr, 16))),
+        bytes_(bytes),
+        prefaulted_bytes_(bytes),
+        maker_(0) {}
+  std::string address() const { return fmt::format("{:#x}", static_cast<unsigned>(key_)); }
   ~SysvShmRegion() {
     if (getpid() == maker_) shmctl(id_, IPC_RMID, nullptr);
   }
@@ -105,12 +111,16 @@ class SysvShm : public RingLink<SysvShmRegion> {
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::system_v,
                                .send_waits = ring_waits,
-                               .receive_waits = ring_waits};
+                               .receive_waits = ring_waits,
+                               .outlives_its_makers = Facts::Outlives::messages,
+                               .rights = Facts::Rights::together,
+                               .third_process_can = Facts::Interception::copy};
 
   using Unbounded = FormOf<SysvShm, SegmentLink<SysvShmRegion>>;
   using NativeRendezvous = FormOf<SysvShm, SlotRendezvousLink<RingLink<SysvShmRegion>>>;
 
   explicit SysvShm(const Shape& shape) : RingLink(name, shape) {}
+  SysvShm(const Shape& shape, const std::string& address) : RingLink(name, shape, address) {}
 };
 
 IPCMARK_TRANSPORT(SysvShm);

@@ -40,6 +40,8 @@ class TcpLink {
       .summary = no_delay ? "TCP over loopback, TCP_NODELAY" : "TCP over loopback, Nagle's algorithm on",
       .model = Facts::Model::message_passing,
       .naming = Facts::Naming::address,
+      .addressing = Facts::Addressing::symmetric,
+      .establishment = Facts::Establishment::explicit_link,
       .unit = Facts::Unit::bytes,
       .scope = Facts::Scope::network,
       .standard = Facts::Standard::posix,
@@ -54,6 +56,13 @@ class TcpLink {
     address_ = address_of<getsockname>(listener_.get(), "getsockname");
   }
 
+  TcpLink(const Shape& shape, const std::string& address) : shape_(shape) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address_.sin_port = htons(static_cast<in_port_t>(std::stoul(address.substr(address.find(':') + 1))));
+  }
+  std::string address() const { return fmt::format("127.0.0.1:{}", ntohs(address_.sin_port)); }
+
   StreamSocketPeer open_peer(unsigned side, Meeting& meeting) {
     return StreamSocketPeer(side == 0 ? connect_to(meeting) : accept_from(meeting), shape_);
   }
@@ -64,8 +73,7 @@ class TcpLink {
   Descriptor connect_to(Meeting& meeting) const {
     Descriptor socket = bound_socket();
     meeting.publish_value("port", address_of<getsockname>(socket.get(), "getsockname").sin_port);
-    connect_socket(socket.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_,
-                   fmt::format("127.0.0.1:{}", ntohs(address_.sin_port)));
+    connect_socket(socket.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_, address());
     return socket;
   }
   Descriptor accept_from(Meeting& meeting) const {

@@ -13,15 +13,21 @@ class UnixStream {
   static constexpr Facts facts{.summary = "Unix domain stream socket",
                                .model = Facts::Model::message_passing,
                                .naming = Facts::Naming::path,
+                               .addressing = Facts::Addressing::symmetric,
+                               .establishment = Facts::Establishment::explicit_link,
                                .unit = Facts::Unit::bytes,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
                                .send_waits = descriptor_waits,
                                .receive_waits = descriptor_waits,
                                .sender_sees_death = true,
-                               .receiver_sees_death = true};
+                               .receiver_sees_death = true,
+                               .rights = Facts::Rights::together};
 
   explicit UnixStream(const Shape& shape) : shape_(shape), listener_(name, SOCK_STREAM, shape) {}
+  UnixStream(const Shape& shape, const std::string& address)
+      : shape_(shape), listener_(name, SOCK_STREAM, shape, address) {}
+  std::string address() const { return listener_.path(); }
 
   StreamSocketPeer open_peer(unsigned side, Meeting&) {
     return StreamSocketPeer(listener_.open(side), shape_);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <string>
 
 #include "workloads/endpoints.h"
 
@@ -33,6 +34,8 @@ class AnyLink {
   // Duplex links open peer `index`; on one-way links the first opens a sender, the second a receiver.
   virtual std::unique_ptr<AnyEndpoint> open_sender(unsigned index, Meeting& meeting) = 0;
   virtual std::unique_ptr<AnyEndpoint> open_receiver(unsigned index, Meeting& meeting) = 0;
+  // By which a stranger finds it. Throws std::logic_error where none can.
+  virtual std::string address() = 0;
   // As the launch's parent does once all have opened; the remains stay until this object goes.
   virtual void drop() = 0;
 };
@@ -92,6 +95,9 @@ template <Transport T>
 class ErasedLink final : public AnyLink {
  public:
   explicit ErasedLink(const Shape& shape) { links_.build(shape, 1); }
+  ErasedLink(const Shape& shape, const std::string& address) requires Attachable<T> {
+    links_.attach(shape, address);
+  }
   ~ErasedLink() override {
     links_.drop();
     links_.end();
@@ -110,6 +116,10 @@ class ErasedLink final : public AnyLink {
     } else {
       return erase(links_[0].open_receiver(index, meeting));
     }
+  }
+  std::string address() override {
+    if constexpr (Attachable<T>) return links_[0].address();
+    throw std::logic_error("no stranger can attach to this link");
   }
   void drop() override { links_.drop(); }
 

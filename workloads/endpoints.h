@@ -53,7 +53,8 @@ using SenderEnd = decltype(open_sender_end(std::declval<T&>(), std::declval<Meet
 template <Transport T>
 using ReceiverEnd = decltype(open_receiver_end(std::declval<T&>(), std::declval<Meeting&>()));
 
-// Refuses the waits and accesses that a transport's facts and types do not offer, for all transports alike.
+// Refuses what a transport's facts and types do not offer, for all transports alike: waits, accesses, more
+// senders or receivers, and messages that several of them would tear.
 template <Transport T>
 void require_offered(const Shape& shape) {
   const auto refuse = [](const char* what, std::string_view word) {
@@ -71,6 +72,17 @@ void require_offered(const Shape& shape) {
   if (!(shape.receive_access == Access::loan ? LoanReceiver<ReceiverEnd<T>> : CopyReceiver<ReceiverEnd<T>>)) {
     refuse("its receiver has no access by", to_string(shape.receive_access));
   }
+  if (shape.senders > T::facts.most_senders) {
+    refuse("a link's sending processes are at most", std::to_string(T::facts.most_senders));
+  }
+  if (shape.receivers > T::facts.most_receivers) {
+    refuse("a link's receiving processes are at most", std::to_string(T::facts.most_receivers));
+  }
+  if (shape.senders + shape.receivers > 2 && T::facts.largest_shared_message &&
+      shape.message_bytes > *T::facts.largest_shared_message) {
+    refuse("several senders or receivers would tear messages of more than",
+           std::to_string(*T::facts.largest_shared_message) + " B");
+  }
 }
 
 // The links of one launch, in index order.
@@ -82,6 +94,11 @@ class Links {
     require_offered<T>(shape);
     links_.reserve(count);
     for (unsigned i = 0; i < count; ++i) links_.push_back(std::make_unique<T>(shape));
+  }
+  // One that another process has made. Throws Unsupported.
+  void attach(const Shape& shape, const std::string& address) requires Attachable<T> {
+    require_offered<T>(shape);
+    links_.push_back(std::make_unique<T>(shape, address));
   }
   T& operator[](unsigned index) { return *links_.at(index); }
 

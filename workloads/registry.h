@@ -25,6 +25,8 @@ struct TransportEntry {
   std::vector<WorkloadEntry> workloads;
   std::unique_ptr<Work> (*make_probe)(const Case&, const Shape&);
   std::unique_ptr<AnyLink> (*make_link)(const Shape&);  // throws Unsupported
+  // To a link of that shape and address, made by another process; null where no stranger can.
+  std::unique_ptr<AnyLink> (*attach)(const Shape&, const std::string& address);
 
   const WorkloadEntry* find_workload(std::string_view name) const;
 };
@@ -74,7 +76,13 @@ bool register_transport() {
       },
       .make_link = [](const Shape& shape) -> std::unique_ptr<AnyLink> {
         return std::make_unique<ErasedLink<T>>(shape);
-      }};
+      },
+      .attach = nullptr};
+  if constexpr (Attachable<T>) {
+    entry.attach = [](const Shape& shape, const std::string& address) -> std::unique_ptr<AnyLink> {
+      return std::make_unique<ErasedLink<T>>(shape, address);
+    };
+  }
   for (const WorkloadEntry& workload : entry.workloads) entry.traits.workloads.emplace_back(workload.name);
   Registry::instance().add(std::move(entry));
   return true;

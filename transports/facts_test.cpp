@@ -1,0 +1,1093 @@
+// What a transport says of itself (Facts in harness/contract.h) is so: every test runs once for each
+// transport in the registry and fails if a fact lies. Model, unit, direction and who sees whose death are
+// tested in conformance_test.cpp. That a standard is POSIX's or Linux's own cannot be observed; that it is
+// System V's can.
+//
+// A test that needs a process which inherited nothing executes this program anew, as a stranger (main below).
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <grp.h>
+#include <gtest/gtest.h>
+#include <mqueue.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <vector>
+
+#include "harness/clock.h"
+#include "harness/descriptor.h"
+#include "harness/fail.h"
+#include "harness/isolation.h"
+#include "harness/memory_map.h"
+#include "harness/payload.h"
+#include "harness/refusals.h"
+#include "harness/test_work.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+// ---- processes of a test, and what they share ----
+
+struct Board {
+  MeetingTable meeting;
+  std::atomic<bool> failed;
+  std::atomic<bool> reached[4];
+  std::atomic<std::uint64_t> figure;
+  char error[256];
+  char address[256];
+};
+
+class SharedBoard {
+ public:
+  SharedBoard() : file_(memfd_create("ipcmark-board", 0)) {  // strangers inherit it
+    if (!file_ || ftruncate(file_.get(), sizeof(Board)) != 0) fail("memfd_create");
+    map();
+    board().meeting.senders_left.store(1);
+  }
+  explicit SharedBoard(int inherited) : file_(inherited) { map(); }
+
+  int fd() const { return file_.get(); }
+  Board& operator*() const { return board(); }
+  Board* operator->() const { return &board(); }
+  Meeting meeting() const { return Meeting(board().meeting, now_ns() + 5'000'000'000u); }
+
+ private:
+  void map() {
+    void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
+    if (memory == MAP_FAILED) fail("mmap of the board");
+    map_ = MemoryMap(memory, sizeof(Board));
+  }
+  Board& board() const { return *reinterpret_cast<Board*>(map_.bytes().data()); }
+
+  Descriptor file_;
+  MemoryMap map_;
+};
+
+// What must come is waited for this long before the test fails; what must not come is looked for only a
+// moment.
+constexpr int patience_ms = 5'000, moment_ms = 40;
+
+template <class Condition>
+bool comes(Condition condition, int wait_ms = patience_ms) {
+  for (; !condition(); --wait_ms) {
+    if (wait_ms == 0) return false;
+    usleep(1'000);
+  }
+  return true;
+}
+
+void report(Board& board, const char* error) {
+  strncpy(board.error, error, sizeof board.error - 1);
+  board.failed = true;
+}
+
+// A child that ends with this object at the latest. What its body throws is on the board.
+class Child {
+ public:
+  template <class Body>
+  Child(const SharedBoard& board, Body body) : pid_(fork()) {
+    if (pid_ < 0) fail("fork");
+    if (pid_ > 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    try {
+      body();
+    } catch (const std::exception& error) {
+      report(*board, error.what());
+    }
+    _exit(0);
+  }
+  ~Child() { end(); }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  void end() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    join();
+  }
+  void join() {
+    if (pid_ > 0) waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+
+ private:
+  pid_t pid_;
+};
+
+[[noreturn]] void hold_all() {
+  for (;;) pause();
+}
+
+void require_reached(const SharedBoard& board, unsigned step, const std::string& what) {
+  require(comes([&] { return board->reached[step].load() || board->failed.load(); }), what + " never came");
+  require(!board->failed.load(), board->error);
+}
+
+// ---- messages ----
+
+Wait first_claimed(const WaitSet& claimed, std::initializer_list<Wait> wanted) {
+  for (const Wait wait : wanted) {
+    if (claimed.contains(wait)) return wait;
+  }
+  throw std::logic_error("none of the waits that a test needs is claimed");
+}
+
+// Of as many processes as the transport takes, up to so many.
+Shape shape_of(const TransportTraits& traits, unsigned senders = 1, unsigned receivers = 1) {
+  const std::initializer_list<Wait> returning{Wait::yield, Wait::spin, Wait::poll, Wait::futex};
+  Shape shape;
+  shape.senders = std::min(senders, traits.facts.most_senders);
+  shape.receivers = std::min(receivers, traits.facts.most_receivers);
+  shape.send_wait = first_claimed(traits.facts.send_waits, returning);
+  shape.receive_wait = first_claimed(traits.facts.receive_waits, returning);
+  shape.send_access = traits.copy_send ? Access::copy : Access::loan;
+  shape.receive_access = traits.copy_receive ? Access::copy : Access::loan;
+  return shape;
+}
+
+struct Received {
+  unsigned sender = 0;
+  std::uint64_t sequence = 0;
+  bool intact = false;
+};
+
+// One process's end of a link, and its own buffer.
+class End {
+ public:
+  End(std::unique_ptr<AnyEndpoint> endpoint, const Shape& shape)
+      : endpoint_(std::move(endpoint)), shape_(shape), buffer_(shape.message_bytes) {}
+
+  Io try_send(std::uint64_t sequence, unsigned sender = 0) {
+    if (shape_.send_access == Access::loan) {
+      std::span<std::byte> slot;
+      if (const Io io = endpoint_->loan(slot); io != Io::done) return io;
+      fill(slot, sender, sequence, Touch::full);
+      return endpoint_->commit();
+    }
+    fill(buffer_, sender, sequence, Touch::full);
+    return endpoint_->send(buffer_);
+  }
+  void send(std::uint64_t sequence, unsigned sender = 0) {
+    for (Io io; (io = try_send(sequence, sender)) != Io::done; endpoint_->wait_to_send()) {
+      require(io == Io::again, "closed while sending");
+    }
+  }
+  void finish() {
+    for (Io io; (io = endpoint_->finish()) != Io::done; endpoint_->wait_to_send()) {
+      require(io == Io::again, "closed while finishing");
+    }
+  }
+
+  Io try_receive() {
+    if (shape_.receive_access == Access::loan) {
+      std::span<const std::byte> message;
+      if (const Io io = endpoint_->peek(message); io != Io::done) return io;
+      look_at(message);
+      return endpoint_->release();
+    }
+    if (const Io io = endpoint_->receive(buffer_); io != Io::done) return io;
+    look_at(buffer_);
+    return Io::done;
+  }
+  // False at the end of the stream.
+  bool receive() {
+    Io io;
+    while ((io = try_receive()) == Io::again) endpoint_->wait_to_receive();
+    return io == Io::done;
+  }
+  bool receives_within(int wait_ms) {
+    return comes([this] { return try_receive() == Io::done; }, wait_ms);
+  }
+  bool ends_within(int wait_ms) {
+    return comes([this] { return try_receive() == Io::closed; }, wait_ms);
+  }
+  const Received& received() const { return received_; }
+
+ private:
+  void look_at(std::span<const std::byte> message) {
+    const std::uint64_t stamp = read(message, Touch::full).stamp;
+    received_ = {static_cast<unsigned>(stamp >> 48), stamp & 0xffff'ffff'ffff, false};
+    received_.intact = verify(message, received_.sender, received_.sequence, Touch::full);
+  }
+
+  std::unique_ptr<AnyEndpoint> endpoint_;
+  Shape shape_;
+  std::vector<std::byte> buffer_;
+  Received received_;
+};
+
+// A link of one transport, and the ways to open it.
+struct OpenedLink {
+  const TransportEntry& transport;
+  Shape shape;
+  const SharedBoard& board;
+  std::unique_ptr<AnyLink> link;
+
+  static OpenedLink made(const TransportEntry& transport, const Shape& shape, const SharedBoard& board) {
+    OpenedLink made{transport, shape, board, transport.make_link(shape)};
+    if (transport.attach != nullptr) {
+      const std::string address = made.link->address();
+      require(address.size() < sizeof board->address, "a long address");
+      strcpy(board->address, address.c_str());
+    }
+    return made;
+  }
+  // As a stranger does. What no stranger can open is taken from the forking process.
+  OpenedLink found() {
+    if (transport.attach == nullptr) return {transport, shape, board, std::move(link)};
+    return {transport, shape, board, transport.attach(shape, board->address)};
+  }
+
+  End sender(unsigned index = 0) {
+    Meeting meeting = board.meeting();
+    return End(link->open_sender(index, meeting), shape);
+  }
+  End receiver(unsigned index = 0) {
+    Meeting meeting = board.meeting();
+    return End(link->open_receiver(transport.traits.duplex ? shape.senders + index : index, meeting), shape);
+  }
+  // A stranger's end to receive by: on a duplex link only a sending side is left to it.
+  End strange_receiver() { return transport.traits.duplex ? sender() : receiver(); }
+};
+
+// ---- kernel objects by their address ----
+
+// Each does something to the object, whatever its kind; false when there is none of that address.
+bool is_key(const std::string& address) { return address.starts_with("0x"); }
+key_t key_of(const std::string& address) { return static_cast<key_t>(std::stol(address, nullptr, 16)); }
+
+bool grant(const std::string& address, mode_t mode) {
+  if (is_key(address)) {
+    msqid_ds queue;
+    if (const int id = msgget(key_of(address), 0); id >= 0 && msgctl(id, IPC_STAT, &queue) == 0) {
+      queue.msg_perm.mode = static_cast<unsigned short>(mode);
+      return msgctl(id, IPC_SET, &queue) == 0;
+    }
+    shmid_ds segment;
+    if (const int id = shmget(key_of(address), 0, 0); id >= 0 && shmctl(id, IPC_STAT, &segment) == 0) {
+      segment.shm_perm.mode = static_cast<unsigned short>(mode);
+      return shmctl(id, IPC_SET, &segment) == 0;
+    }
+    return false;
+  }
+  if (chmod(address.c_str(), mode) == 0) return true;
+  if (!address.starts_with("/")) return false;
+  if (const Descriptor queue(mq_open(address.c_str(), O_RDONLY)); queue)
+    return fchmod(queue.get(), mode) == 0;
+  if (const Descriptor memory(shm_open(address.c_str(), O_RDONLY, 0)); memory) {
+    return fchmod(memory.get(), mode) == 0;
+  }
+  return false;
+}
+
+void remove_object(const std::string& address) {
+  if (is_key(address)) {
+    if (const int id = msgget(key_of(address), 0); id >= 0) msgctl(id, IPC_RMID, nullptr);
+    if (const int id = shmget(key_of(address), 0, 0); id >= 0) shmctl(id, IPC_RMID, nullptr);
+  } else if (address.starts_with("/")) {
+    unlink(address.c_str());
+    mq_unlink(address.c_str());
+    shm_unlink(address.c_str());
+  }
+}
+
+// Whether shared memory of that address holds the message, looked at without a trace.
+bool holds_a_copy(const std::string& address, std::span<const std::byte> message) {
+  const auto holds = [&](std::span<const std::byte> memory) {
+    return memmem(memory.data(), memory.size(), message.data(), message.size()) != nullptr;
+  };
+  if (is_key(address)) {
+    shmid_ds segment;
+    const int id = shmget(key_of(address), 0, 0);
+    if (id < 0 || shmctl(id, IPC_STAT, &segment) != 0) return false;
+    void* memory = shmat(id, nullptr, SHM_RDONLY);
+    require(memory != reinterpret_cast<void*>(-1), "shmat");
+    const bool found = holds({static_cast<const std::byte*>(memory), segment.shm_segsz});
+    shmdt(memory);
+    return found;
+  }
+  if (!address.starts_with("/")) return false;
+  const Descriptor object(shm_open(address.c_str(), O_RDONLY, 0));
+  struct stat status {};
+  if (!object || fstat(object.get(), &status) != 0) return false;
+  const auto bytes = static_cast<std::size_t>(status.st_size);
+  void* memory = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, object.get(), 0);
+  require(memory != MAP_FAILED, "mmap");
+  const MemoryMap mapped(memory, bytes);
+  return holds(mapped.bytes());
+}
+
+// ---- strangers ----
+
+constexpr const char* stranger_flag = "--as-stranger";
+constexpr unsigned strangers_senders = 2;  // so that a receiver of several takes from whoever comes
+constexpr std::uint64_t first_of_stranger = 1, messages_of_stranger = 3;
+
+Shape stranger_shape(const TransportTraits& traits) { return shape_of(traits, strangers_senders); }
+
+enum Step : unsigned { opened, told, done };
+
+// In a program of its own, which knows nothing but the address: sends a few messages, receives one, or looks
+// for the first one of sender 0. What it found, plus one, is the board's figure.
+void be_stranger(const SharedBoard& board, const std::string& task, const std::string& transport,
+                 const std::string& address) {
+  const TransportEntry* entry = Registry::instance().find(transport);
+  require(entry != nullptr && entry->attach != nullptr, "no stranger can attach to " + transport);
+  const Shape shape = stranger_shape(entry->traits);
+  if (task == "copy") {
+    std::vector<std::byte> message(shape.message_bytes);
+    fill(message, 0, 0, Touch::full);
+    board->figure = holds_a_copy(address, message) ? 1 : 0;
+    board->reached[done] = true;
+    return;
+  }
+  strcpy(board->address, address.c_str());
+  OpenedLink link{*entry, shape, board, entry->attach(shape, address)};
+  End end = task == "send" ? link.sender() : link.strange_receiver();
+  board->reached[opened] = true;
+  if (task == "send") {
+    for (std::uint64_t i = 0; i < messages_of_stranger; ++i) end.send(first_of_stranger + i);
+    end.finish();
+  } else if (end.receives_within(task == "look" ? moment_ms : patience_ms)) {
+    board->figure = 1 + end.received().sequence;
+  }
+  board->reached[done] = true;
+  if (task == "send") hold_all();  // an end of file is not the end of a process
+}
+
+class Stranger {
+ public:
+  Stranger(const SharedBoard& board, const char* task, const std::string& transport,
+           const std::string& address)
+      : board_(board), child_(board, [&] {
+          execl("/proc/self/exe", "transports_test", stranger_flag, std::to_string(board.fd()).c_str(), task,
+                transport.c_str(), address.c_str(), nullptr);
+          fail("exec of /proc/self/exe");
+        }) {}
+
+  // What it found.
+  std::uint64_t figure() {
+    require_reached(board_, done, "the stranger's end");
+    return board_->figure.load();
+  }
+
+ private:
+  const SharedBoard& board_;
+  Child child_;
+};
+
+class FactsOf : public testing::TestWithParam<std::string> {
+ protected:
+  const TransportEntry& transport() const { return *Registry::instance().find(GetParam()); }
+  const TransportTraits& traits() const { return transport().traits; }
+  const Facts& facts() const { return traits().facts; }
+  std::string refusal() const { return "unsupported: " + traits().name + ": "; }
+  bool named() const { return facts().naming != Facts::Naming::none; }
+
+  // Runs it in a role, in the launch's namespaces; fails with what it throws.
+  void in_a_role(const std::function<void(const std::string& directory)>& body) const {
+    EXPECT_EQ(outcome_in_a_role(body), "");
+  }
+  std::string outcome_in_a_role(const std::function<void(const std::string& directory)>& body) const {
+    TestWork work;
+    std::string directory;
+    work.on_build = [&](const std::string& made) { directory = made; };
+    work.on_run = [&](Role&) { body(directory); };
+    LaunchSpec spec = test_spec(1);
+    spec.stall_s = 60;
+    return outcome_of(spec, work);
+  }
+  Shape in(const std::string& directory, Shape shape) const {
+    shape.directory = directory;
+    return shape;
+  }
+  std::string why_refused(const Shape& asked) const {
+    TestWork work;
+    work.on_build = [&](const std::string& directory) { transport().make_link(in(directory, asked)); };
+    return outcome_of(test_spec(1), work);
+  }
+};
+
+#define SKIP_UNLESS_IT_CARRIES() \
+  if (!facts().carries) GTEST_SKIP() << "no byte crosses this link"
+
+// ---- naming: who can open it ----
+
+TEST_P(FactsOf, TheMakersChildAndItsSiblingsCanOpenIt) {
+  SKIP_UNLESS_IT_CARRIES();
+  in_a_role([&](const std::string& directory) {
+    for (const bool siblings : {false, true}) {
+      const SharedBoard board;
+      OpenedLink link = OpenedLink::made(transport(), in(directory, shape_of(traits())), board);
+      enum : unsigned { sender_open, receiver_open, ended };
+      const Child receiver(board, [&] {
+        End end = link.receiver();
+        board->reached[receiver_open] = true;
+        require_reached(board, sender_open, "the sender");
+        link.link->drop();
+        require(end.receive() && end.received().sequence == 7, "not what was sent");
+        require(!end.receive(), "more than was sent");
+        board->reached[ended] = true;
+      });
+      const auto send = [&] {
+        End end = link.sender();
+        board->reached[sender_open] = true;
+        require_reached(board, receiver_open, "the receiver");
+        link.link->drop();
+        end.send(7);
+        end.finish();
+        require_reached(board, ended, "the receiver's end");
+      };
+      if (siblings) {
+        const Child sender(board, send);
+        require_reached(board, sender_open, "the sender");
+        require_reached(board, receiver_open, "the receiver");
+        link.link->drop();
+        require_reached(board, ended, "the receiver's end");
+      } else {
+        send();
+      }
+    }
+  });
+}
+
+TEST_P(FactsOf, AStrangerOpensItByItsDocumentedNameOrNotAtAll) {
+  EXPECT_EQ(transport().attach != nullptr, named());
+  if (!named()) return;
+  in_a_role([&](const std::string& directory) {
+    const Shape shape = in(directory, stranger_shape(traits()));
+    {
+      const SharedBoard board;
+      OpenedLink link = OpenedLink::made(transport(), shape, board);
+      const std::string address = board->address;
+      require(facts().naming != Facts::Naming::path || address.starts_with("/"), "no path: " + address);
+      require(facts().naming != Facts::Naming::key || is_key(address), "no key: " + address);
+      require(facts().naming != Facts::Naming::address || address.find(':') != std::string::npos,
+              "no address: " + address);
+      Stranger stranger(board, "send", traits().name, address);
+      End end = link.receiver();
+      for (std::uint64_t i = 0; i < messages_of_stranger; ++i) {
+        require(end.receives_within(patience_ms) && end.received().intact &&
+                    end.received().sequence == first_of_stranger + i,
+                fmt::format("message {} of the stranger is missing; {}", i, board->error));
+      }
+    }
+    if (traits().duplex) return;  // one connection, both ways
+    const SharedBoard board;
+    OpenedLink link = OpenedLink::made(transport(), shape, board);
+    Stranger stranger(board, "receive", traits().name, board->address);
+    End end = link.sender();
+    end.send(11);
+    require(stranger.figure() == 1 + 11, "the stranger received something else");
+  });
+}
+
+// ---- direction and addressing ----
+
+using Ends = std::vector<End>;
+using Script = std::function<void(Role&, Ends&)>;
+
+// The senders, then the receivers of links of one shape, each running a script once all are open.
+class ManyWork final : public Work {
+ public:
+  ManyWork(const TransportEntry& transport, const Shape& shape, Script sender, Script receiver,
+           unsigned link_count = 1)
+      : transport_(transport),
+        shape_(shape),
+        sender_(std::move(sender)),
+        receiver_(std::move(receiver)),
+        link_count_(link_count) {}
+
+  std::function<void()> before_open = [] {};
+
+  unsigned links() const override { return link_count_; }
+  unsigned senders_of(unsigned) const override { return shape_.senders; }
+  void build(const std::string& directory) override {
+    shape_.directory = directory;
+    for (unsigned i = 0; i < link_count_; ++i) links_.push_back(transport_.make_link(shape_));
+  }
+  void open(Role& role) override {
+    before_open();
+    const unsigned index = role.index();
+    for (unsigned i = 0; i < link_count_; ++i) {
+      const bool sends = index < shape_.senders;
+      Meeting& meeting = role.meeting(i);
+      ends_.emplace_back(sends ? links_[i]->open_sender(index, meeting)
+                               : links_[i]->open_receiver(
+                                     transport_.traits.duplex ? index : index - shape_.senders, meeting),
+                         shape_);
+    }
+  }
+  void drop() override {
+    for (auto& link : links_) link->drop();
+  }
+  void run(Role& role) override { (role.index() < shape_.senders ? sender_ : receiver_)(role, ends_); }
+  void end() override { links_.clear(); }
+
+ private:
+  const TransportEntry& transport_;
+  Shape shape_;
+  Script sender_, receiver_;
+  unsigned link_count_;
+  std::vector<std::unique_ptr<AnyLink>> links_;
+  Ends ends_;
+};
+
+std::string outcome_of_many(const Shape& shape, Work& work, Limits limits = Limits::host) {
+  return outcome_of(test_spec(shape.senders + shape.receivers, limits), work);
+}
+
+// Sockets of this process that name another end.
+std::set<int> sockets_with_a_peer() {
+  std::set<int> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::atoi(entry.path().filename().c_str());
+    sockaddr_storage address;
+    socklen_t bytes = sizeof address;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &bytes) == 0) found.insert(fd);
+  }
+  return found;
+}
+
+TEST_P(FactsOf, AsManySidesNameTheOtherAsItsAddressingSays) {
+  const Shape shape = shape_of(traits(), 2, 2);
+  std::size_t before = 0;
+  const auto names_other = [&] { return sockets_with_a_peer().size() > before; };
+  ManyWork work(
+      transport(), shape,
+      [&](Role&, Ends&) {
+        require(names_other() == (facts().addressing != Facts::Addressing::mailbox), "the sender");
+      },
+      [&](Role&, Ends&) {
+        require(names_other() == (facts().addressing == Facts::Addressing::symmetric), "the receiver");
+      });
+  work.before_open = [&] { before = sockets_with_a_peer().size(); };
+  EXPECT_EQ(outcome_of_many(shape, work), "");
+}
+
+TEST_P(FactsOf, AOneWayLinksEndsDoOneThingOnly) {
+  if (traits().duplex) GTEST_SKIP() << "both ways, which conformance_test.cpp shows";
+  const Shape shape = shape_of(traits());
+  ManyWork work(
+      transport(), shape,
+      [&](Role&, Ends& ends) {
+        EXPECT_THROW(ends[0].try_receive(), std::logic_error);
+        require(!testing::Test::HasFailure(), "a sender receives");
+        ends[0].finish();
+      },
+      [&](Role&, Ends& ends) {
+        EXPECT_THROW(ends[0].try_send(0), std::logic_error);
+        require(!testing::Test::HasFailure(), "a receiver sends");
+      });
+  EXPECT_EQ(outcome_of_many(shape, work), "");
+}
+
+// ---- establishment ----
+
+// Whether a side's open returns although the other has not opened yet. Order, not time: the other side opens
+// only afterwards, or when it has waited in vain.
+bool opens_alone(const TransportEntry& transport, const Shape& shape, bool sender_first, int wait_ms) {
+  const SharedBoard board;
+  OpenedLink link = OpenedLink::made(transport, shape, board);
+  const auto open = [&](bool sender) {
+    [[maybe_unused]] const End end = sender ? link.sender() : link.receiver();
+    board->reached[sender == sender_first ? opened : done] = true;
+    hold_all();
+  };
+  const Child first(board, [&] { open(sender_first); });
+  const bool alone = comes([&] { return board->reached[opened].load(); }, wait_ms);
+  const Child second(board, [&] { open(!sender_first); });
+  require_reached(board, opened, "the first side's open");
+  require_reached(board, done, "the second side's open");
+  return alone;
+}
+
+TEST_P(FactsOf, ItsOpenLastsAsLongAsItsPeersDelayIfItSaysSo) {
+  const bool sender_opens_alone = !facts().open_is_rendezvous;
+  const bool receiver_opens_alone = facts().establishment == Facts::Establishment::implicit_link;
+  in_a_role([&](const std::string& directory) {
+    const Shape shape = in(directory, shape_of(traits()));
+    for (const bool sender_first : {true, false}) {
+      const bool expected = sender_first ? sender_opens_alone : receiver_opens_alone;
+      const char* side = sender_first ? "sender" : "receiver";
+      require(opens_alone(transport(), shape, sender_first, expected ? patience_ms : moment_ms) == expected,
+              fmt::format("the {}'s open {} the other side's", side,
+                          expected ? "waited for" : "returned before"));
+    }
+  });
+}
+
+// ---- processes and links ----
+
+// How often each message of each sender was received.
+class Tally {
+ public:
+  Tally(unsigned senders, std::uint64_t messages) : messages_(messages), bytes_(senders * messages * 4) {
+    void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) fail("mmap of the tally");
+    map_ = MemoryMap(memory, bytes_);
+  }
+  void count(const Received& received) {
+    const std::uint64_t place = received.sender * messages_ + received.sequence;
+    require(received.intact, "a torn message");
+    require(received.sequence < messages_ && place < bytes_ / 4, "a message that nobody sent");
+    counts()[place].fetch_add(1);
+  }
+  bool every_message_came_once() const {
+    return std::all_of(counts(), counts() + bytes_ / 4, [](const auto& count) { return count.load() == 1; });
+  }
+
+ private:
+  std::atomic<std::uint32_t>* counts() const {
+    return reinterpret_cast<std::atomic<std::uint32_t>*>(map_.bytes().data());
+  }
+  std::uint64_t messages_;
+  std::size_t bytes_;
+  MemoryMap map_;
+};
+
+void expect_each_message_once(const TransportEntry& transport, const Shape& shape, std::uint64_t messages,
+                              Limits limits = Limits::host) {
+  Tally tally(shape.senders, messages);
+  ManyWork work(
+      transport, shape,
+      [&](Role& role, Ends& ends) {
+        for (std::uint64_t i = 0; i < messages; role.moved(++i)) ends[0].send(i, role.index());
+        ends[0].finish();
+      },
+      [&](Role& role, Ends& ends) {
+        std::uint64_t received = 0;
+        for (; ends[0].receive(); role.moved(++received)) tally.count(ends[0].received());
+        for (int i = 0; i < 3; ++i)
+          require(ends[0].try_receive() == Io::closed, "closed did not stay closed");
+      });
+  EXPECT_EQ(outcome_of_many(shape, work, limits), "");
+  EXPECT_TRUE(tally.every_message_came_once());
+}
+
+TEST_P(FactsOf, AsManyProcessesShareALinkAsItSaysAndNoMore) {
+  SKIP_UNLESS_IT_CARRIES();
+  const auto largest = static_cast<std::size_t>(facts().largest_shared_message.value_or(4'000));
+  for (const unsigned senders : {1, 2, 4}) {
+    for (const unsigned receivers : {1, 2, 4}) {
+      for (const std::size_t bytes : {std::size_t{64}, largest}) {
+        for (const bool sleeping : {false, true}) {
+          SCOPED_TRACE(fmt::format("{} x {} of {} B, {}", senders, receivers, bytes,
+                                   sleeping ? "sleeping" : "not sleeping"));
+          Shape shape = shape_of(traits());
+          if (sleeping) {
+            const auto sleeps = {Wait::block, Wait::futex, Wait::poll};
+            shape.send_wait = first_claimed(facts().send_waits, sleeps);
+            shape.receive_wait = first_claimed(facts().receive_waits, sleeps);
+          }
+          shape.senders = senders;
+          shape.receivers = receivers;
+          shape.message_bytes = bytes;
+          shape.capacity = Capacity::bounded(2);
+          if (senders <= facts().most_senders && receivers <= facts().most_receivers) {
+            expect_each_message_once(transport(), shape, 100);
+          } else if (bytes == 64) {
+            EXPECT_THAT(why_refused(shape), StartsWith(refusal()));
+          }
+        }
+      }
+    }
+  }
+  if (!facts().largest_shared_message) return;
+  for (const bool several_senders : {true, false}) {
+    Shape shape = shape_of(traits(), several_senders ? 2 : 1, several_senders ? 1 : 2);
+    if (shape.senders + shape.receivers < 3) continue;
+    shape.message_bytes = largest + 1;
+    EXPECT_THAT(why_refused(shape), StartsWith(refusal()));
+  }
+}
+
+TEST_P(FactsOf, TheSameTwoProcessesHaveAsManyLinksAsItSays) {
+  SKIP_UNLESS_IT_CARRIES();
+  const Shape shape = shape_of(traits());
+  const unsigned links = std::min(4u, facts().most_links_per_pair);
+  ManyWork work(
+      transport(), shape,
+      [&](Role&, Ends& ends) {
+        for (unsigned i = 0; i < links; ++i) ends[i].send(i);
+        for (End& end : ends) end.finish();
+      },
+      [&](Role&, Ends& ends) {
+        for (unsigned i = links; i-- > 0;) {
+          require(ends[i].receive() && ends[i].received().sequence == i, "not what was sent here");
+          require(!ends[i].receive(), "more than was sent here");
+        }
+      },
+      links);
+  EXPECT_EQ(outcome_of_many(shape, work), "");
+}
+
+// ---- messages ----
+
+TEST_P(FactsOf, MessagesAreAsLargeAsItSaysAndNoLarger) {
+  SKIP_UNLESS_IT_CARRIES();
+  const auto outcome = [&](std::uint64_t bytes, Capacity capacity, Limits limits) {
+    Shape shape = shape_of(traits());
+    shape.message_bytes = bytes;
+    shape.capacity = capacity;
+    ManyWork work(
+        transport(), shape,
+        [&](Role&, Ends& ends) {
+          ends[0].send(0);
+          ends[0].finish();
+        },
+        [&](Role&, Ends& ends) {
+          require(ends[0].receive() && ends[0].received().intact, "it did not come");
+        });
+    return outcome_of_many(shape, work, limits);
+  };
+  const Capacity one = Capacity::bounded(1);
+  if (facts().largest_message) {
+    const Limits limits = test_isolation(Limits::raised).namespaces ? Limits::raised : Limits::host;
+    const std::string largest = outcome(*facts().largest_message, one, limits);
+    if (!largest.empty()) {  // what is set here may be less, or the memory that a user gets for it
+      EXPECT_THAT(largest, StartsWith(refusal()));
+      EXPECT_FALSE(facts().message_setting.empty());
+      if (limits == Limits::raised) {
+        EXPECT_THAT(largest, testing::Not(HasSubstr(std::string(facts().message_setting))));
+      }
+    }
+    EXPECT_THAT(outcome(*facts().largest_message + 1, one, limits), StartsWith(refusal()));
+  }
+  if (!facts().message_setting.empty()) {
+    const std::optional<std::uint64_t> set = read_sysctl(facts().message_setting);
+    if (!set) GTEST_SKIP() << "this machine tells no " << facts().message_setting;
+    EXPECT_EQ(outcome(std::min<std::uint64_t>(*set, 1 << 20), one, Limits::host), "");
+    const std::string refused = outcome(2 * *set + 1, one, Limits::host);  // a buffer is twice what is set
+    EXPECT_THAT(refused, StartsWith(refusal()));
+    EXPECT_THAT(refused, HasSubstr(std::string(facts().message_setting)));
+  } else if (!facts().largest_message) {
+    EXPECT_EQ(outcome(8 << 20, {}, Limits::host), "");
+  }
+}
+
+TEST_P(FactsOf, AnOverrunLinkLosesMessagesOnlyIfItSaysSo) {
+  SKIP_UNLESS_IT_CARRIES();
+  const Shape shape = shape_of(traits());
+  constexpr std::uint64_t far_too_many = 100'000;
+  ManyWork work(
+      transport(), shape,
+      [&](Role& role, Ends& ends) {
+        std::uint64_t sent = 0;
+        while (sent < far_too_many && ends[0].try_send(sent) == Io::done) role.moved(++sent);
+        role.launch().tickets[0] = 1 + sent;
+        ends[0].send(sent);
+        ends[0].finish();
+      },
+      [&](Role& role, Ends& ends) {
+        require(comes([&] { return role.launch().tickets[0].load() > 0; }), "the link is never full");
+        std::uint64_t received = 0;
+        for (; ends[0].receive(); role.moved(received)) ++received;
+        require((received < role.launch().tickets[0].load()) == facts().lossy, "lost or not");
+      });
+  EXPECT_EQ(outcome_of_many(shape, work), "");
+}
+
+// ---- the end ----
+
+TEST_P(FactsOf, ASurplusWriterWithholdsTheEndIfItSaysSo) {
+  SKIP_UNLESS_IT_CARRIES();
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard board;
+    OpenedLink link = OpenedLink::made(transport(), in(directory, shape_of(traits())), board);
+    enum : unsigned { sender_open, receiver_open, finished, seen };
+    const Child sender(board, [&] {
+      End end = link.sender();
+      link.link->drop();
+      const Child surplus(board, hold_all);  // has inherited the sender's descriptors
+      board->reached[sender_open] = true;
+      end.send(0);
+      end.finish();
+      board->reached[finished] = true;
+      require_reached(board, seen, "the receiver's look");
+    });
+    const Child receiver(board, [&] {
+      End end = link.receiver();
+      link.link->drop();
+      board->reached[receiver_open] = true;
+      require(end.receive(), "no message");
+      require_reached(board, finished, "the sender's end");
+      require(end.ends_within(facts().surplus_writer_withholds_end ? moment_ms : patience_ms) !=
+                  facts().surplus_writer_withholds_end,
+              facts().surplus_writer_withholds_end ? "the end came all the same" : "the end never came");
+      board->reached[seen] = true;
+      require(end.ends_within(patience_ms), "the end never came");
+      board->figure = 1;
+    });
+    require_reached(board, sender_open, "the sender");
+    require_reached(board, receiver_open, "the receiver");
+    link.link->drop();
+    require(comes([&] { return board->figure.load() == 1 || board->failed.load(); }), "no end");
+    require(!board->failed.load(), board->error);
+  });
+}
+
+TEST_P(FactsOf, WhatOutlivesItsMakersIsWhatItSays) {
+  SKIP_UNLESS_IT_CARRIES();
+  if (!named()) {
+    EXPECT_EQ(facts().outlives_its_makers, Facts::Outlives::nothing) << "nobody could find it";
+    return;
+  }
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard makers;
+    Child maker(makers, [&] {
+      OpenedLink link = OpenedLink::made(transport(), in(directory, stranger_shape(traits())), makers);
+      Child receiver(makers, [&] {
+        [[maybe_unused]] const End end = link.receiver();
+        makers->reached[opened] = true;
+        hold_all();
+      });
+      End end = link.sender();
+      require_reached(makers, opened, "the receiver");
+      end.send(0);
+      receiver.end();
+      makers->reached[done] = true;
+      hold_all();
+    });
+    require_reached(makers, done, "the makers' message");
+    maker.end();
+    const std::string address = makers->address;
+    const auto find = [&] {
+      const SharedBoard senders, receivers;
+      if (facts().outlives_its_makers == Facts::Outlives::nothing) {
+        const Stranger stranger(senders, "send", traits().name, address);
+        require(comes([&] { return senders->failed.load(); }), "something was left");
+        return;
+      }
+      Stranger receiver(receivers, "receive", traits().name, address);
+      if (facts().outlives_its_makers == Facts::Outlives::messages) {
+        require(receiver.figure() == 1 + 0, "the undelivered message was not left");
+        return;
+      }
+      const Stranger sender(senders, "send", traits().name, address);
+      require(receiver.figure() == 1 + first_of_stranger, "not the new message");
+    };
+    try {
+      find();
+    } catch (...) {
+      remove_object(address);
+      throw;
+    }
+    remove_object(address);
+  });
+}
+
+// ---- others ----
+
+struct Powers {
+  bool send = false;
+  bool receive = false;
+};
+
+// What a process can do that, before it opens the link, has made itself another (another user, in another
+// network), the object's permissions being `mode`. Both sides are there, and there is something to receive.
+Powers powers_of_another(const TransportEntry& transport, const Shape& shape, std::optional<mode_t> mode,
+                         const std::function<void()>& become_another) {
+  const auto attempt = [&](bool send) {
+    const SharedBoard board;
+    OpenedLink link = OpenedLink::made(transport, shape, board);
+    if (mode) grant(board->address, *mode);
+    const Child receiver(board, [&] {
+      End end = link.receiver();
+      try {
+        if (transport.traits.duplex) end.send(0);
+      } catch (const std::system_error&) {  // it has nobody to send to
+      }
+      hold_all();
+    });
+    const Child sender(board, [&] {
+      if (transport.traits.duplex) hold_all();
+      End end = link.sender();
+      end.send(0);
+      board->reached[told] = true;
+      hold_all();
+    });
+    if (!transport.traits.duplex) require_reached(board, told, "the sender");
+    const SharedBoard others;
+    Child another(others, [&] {
+      become_another();
+      OpenedLink found = link.found();
+      End end = send ? found.sender() : found.strange_receiver();
+      if (send) end.send(1);
+      if (send || end.receives_within(moment_ms)) others->reached[done] = true;
+    });
+    another.join();
+    return others->reached[done].load();
+  };
+  return {attempt(true), attempt(false)};
+}
+
+TEST_P(FactsOf, AnotherUserCanBeGrantedWhatItSays) {
+  SKIP_UNLESS_IT_CARRIES();
+  if (!named()) {
+    EXPECT_EQ(facts().rights, Facts::Rights::none) << "another user cannot find it";
+    return;
+  }
+  if (geteuid() != 0 || test_isolation().user_namespace) GTEST_SKIP() << "needs root to become another user";
+  const auto become_nobody = [] {
+    constexpr uid_t nobody = 65'534;
+    require(setgroups(0, nullptr) == 0 && setresgid(nobody, nobody, nobody) == 0 &&
+                setresuid(nobody, nobody, nobody) == 0,
+            "setresuid");
+  };
+  in_a_role([&](const std::string& directory) {
+    if (chmod(directory.c_str(), 0711) != 0) fail("chmod " + directory);
+    const Shape shape = in(directory, stranger_shape(traits()));
+    for (const mode_t mode : {0600u, 0602u, 0604u, 0606u}) {
+      const bool may_write = mode & 2, may_read = mode & 4;
+      const Powers powers = powers_of_another(transport(), shape, mode, become_nobody);
+      const bool as_said = [&] {
+        switch (facts().rights) {
+          case Facts::Rights::none:
+            return powers.send && powers.receive;
+          case Facts::Rights::together:
+            return powers.send == powers.receive && (powers.send ? may_write : mode != 0606);
+          case Facts::Rights::apart:
+            break;
+        }
+        // On a duplex link a stranger can only take a sending side.
+        return powers.send == may_write && powers.receive == (may_read && !traits().duplex);
+      }();
+      require(as_said, fmt::format("granted {:o}, another user could{} send and could{} receive", mode,
+                                   powers.send ? "" : " not", powers.receive ? "" : " not"));
+    }
+  });
+}
+
+TEST_P(FactsOf, ItReachesAsFarAsItSays) {
+  SKIP_UNLESS_IT_CARRIES();
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard board;
+    Child trial(board, [&] { board->reached[done] = unshare(CLONE_NEWNET) == 0; });
+    trial.join();
+    if (!board->reached[done]) return;  // a fork's network is as good as any
+    const Powers powers =
+        powers_of_another(transport(), in(directory, stranger_shape(traits())), std::nullopt,
+                          [] { require(unshare(CLONE_NEWNET) == 0, "unshare"); });
+    require(powers.send == (facts().scope == Facts::Scope::machine),
+            powers.send ? "reached without a network" : "not reached from another network of this machine");
+  });
+}
+
+TEST_P(FactsOf, AThirdProcessTakesOrCopiesAMessageOrSeesNothing) {
+  SKIP_UNLESS_IT_CARRIES();
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard board;
+    OpenedLink link = OpenedLink::made(transport(), in(directory, stranger_shape(traits())), board);
+    enum : unsigned { sent, receiver_open, go, answered };
+    const Child receiver(board, [&] {
+      End end = link.receiver();
+      board->reached[receiver_open] = true;
+      require_reached(board, go, "the third process's end");
+      const bool taken = facts().third_process_can == Facts::Interception::take;
+      board->figure = end.receives_within(taken ? moment_ms : patience_ms) ? 1 : 0;
+      board->reached[answered] = true;
+    });
+    const Child sender(board, [&] {
+      End end = link.sender();
+      end.send(0);
+      board->reached[sent] = true;
+      hold_all();
+    });
+    require_reached(board, receiver_open, "the receiver");
+    require_reached(board, sent, "the sender's message");
+    bool copied = false, received = false;
+    if (named()) {
+      const SharedBoard strangers, others;
+      copied = Stranger(strangers, "copy", traits().name, board->address).figure() == 1;
+      if (facts().third_process_can != Facts::Interception::copy) {
+        received = Stranger(others, "look", traits().name, board->address).figure() > 0;
+      }
+    } else {
+      const SharedBoard relatives;
+      Child relative(relatives, [&] {
+        End end = link.receiver();
+        relatives->reached[done] = end.receives_within(moment_ms);
+      });
+      relative.join();
+      received = relatives->reached[done].load();
+    }
+    board->reached[go] = true;
+    require_reached(board, answered, "the receiver's answer");
+    const bool taken = received && board->figure.load() == 0;
+    require(board->figure.load() == 1 || taken, "the message has gone");
+    const Facts::Interception found = taken                ? Facts::Interception::take
+                                      : copied || received ? Facts::Interception::copy
+                                                           : Facts::Interception::none;
+    require(found == facts().third_process_can,
+            fmt::format("{}, {}", copied ? "copied" : "not copied", taken ? "taken" : "not taken"));
+  });
+}
+
+// ---- standard ----
+
+unsigned system_v_objects() {
+  unsigned rows = 0;
+  for (const char* table : {"/proc/sysvipc/msg", "/proc/sysvipc/shm", "/proc/sysvipc/sem"}) {
+    std::ifstream lines(table);
+    for (std::string line; std::getline(lines, line);) {
+      rows += static_cast<std::uint32_t>(std::strtol(line.c_str(), nullptr, 10)) >> 20 == sysv_key_prefix;
+    }
+  }
+  return rows;
+}
+
+TEST_P(FactsOf, ItIsSystemVsIfItSaysSo) {
+  in_a_role([&](const std::string& directory) {
+    const unsigned before = system_v_objects();
+    const std::unique_ptr<AnyLink> link = transport().make_link(in(directory, shape_of(traits())));
+    require((system_v_objects() > before) == (facts().standard == Facts::Standard::system_v), "standard");
+  });
+}
+
+std::vector<std::string> registered_names() {
+  std::vector<std::string> names;
+  for (const TransportEntry& entry : Registry::instance().transports()) names.push_back(entry.traits.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FactsOf, testing::ValuesIn(registered_names()),
+                         [](const auto& test) { return test.param; });
+
+}  // namespace
+}  // namespace ipcmark
+
+int main(int argc, char** argv) {
+  using namespace ipcmark;
+  if (argc == 6 && std::string_view(argv[1]) == stranger_flag) {
+    const SharedBoard board(std::atoi(argv[2]));
+    try {
+      be_stranger(board, argv[3], argv[4], argv[5]);
+    } catch (const std::exception& error) {
+      report(*board, error.what());
+    }
+    _exit(0);
+  }
+  testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}
