@@ -558,16 +558,18 @@ TEST(SharedRing, ALastMessageJustBeforeTheEndIsNotOverlooked) {
   ASSERT_EQ(sigaction(SIGALRM, &before, nullptr), 0);
 }
 
+// The endpoints outlive the threads, so that one that has been woken wakes no other by leaving.
 TEST(SharedRing, SleepingReceiversAreAllWokenByTheEnd) {
   for (const Wait wait : {Wait::futex, Wait::adaptive}) {
     const Region region({4, 8, 1, 4, wait, wait});
+    std::vector<SharedRingReceiver> ends;
+    for (int i = 0; i < 4; ++i) ends.emplace_back(region.span());
     std::array<Io, 4> last{};
     std::vector<std::thread> receivers;
-    for (Io& io : last) {
-      receivers.emplace_back([&] {
-        SharedRingReceiver end(region.span());
+    for (unsigned i = 0; i < 4; ++i) {
+      receivers.emplace_back([&, i] {
         std::vector<std::byte> message(8);
-        io = persist([&] { return end.receive(message); }, [&] { end.wait_to_receive(); });
+        last[i] = persist([&] { return ends[i].receive(message); }, [&] { ends[i].wait_to_receive(); });
       });
     }
     {
@@ -582,14 +584,16 @@ TEST(SharedRing, SleepingReceiversAreAllWokenByTheEnd) {
 TEST(SharedRing, SleepingSendersAreAllWokenWhenTheLastReceiverLeaves) {
   for (const Wait wait : {Wait::futex, Wait::adaptive}) {
     const Region region({1, 8, 4, 1, wait, wait});
+    std::vector<SharedRingSender> ends;
+    for (int i = 0; i < 4; ++i) ends.emplace_back(region.span());
     std::array<unsigned, 4> sent{};
     std::vector<std::thread> senders;
     std::optional<SharedRingReceiver> receiver(region.span());
-    for (unsigned& count : sent) {
-      senders.emplace_back([&] {
-        SharedRingSender end(region.span());
+    for (unsigned i = 0; i < 4; ++i) {
+      senders.emplace_back([&, i] {
         const std::vector<std::byte> message(8);
-        while (persist([&] { return end.send(message); }, [&] { end.wait_to_send(); }) == Io::done) ++count;
+        const auto attempt = [&] { return ends[i].send(message); };
+        while (persist(attempt, [&] { ends[i].wait_to_send(); }) == Io::done) ++sent[i];
       });
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
