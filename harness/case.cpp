@@ -62,7 +62,122 @@ bool take(std::optional<T> parsed, T& into) {
   return parsed.has_value();
 }
 
+// ---- rows of the table of further parameters ----
+
+constexpr std::uint64_t most_at_once = 1'000'000'000;
+
+template <auto member>
+std::uint64_t number_of(const Case& c) {
+  return c.*member;
+}
+template <unsigned Case::*member>
+bool parse_count_into(std::string_view text, Case& c) {
+  return parse_count(text, c.*member);
+}
+
+template <auto member>
+std::string number_text(const Case& c) {
+  return std::to_string(c.*member);
+}
+template <std::uint64_t Case::*member>
+bool parse_number_into(std::string_view text, Case& c) {
+  const auto value = digits(text);
+  return value && *value <= most_at_once && (c.*member = *value, true);
+}
+
+std::string reply_text(const Case& c) { return c.reply_bytes == 0 ? "0" : format_bytes(c.reply_bytes); }
+bool parse_reply(std::string_view text, Case& c) {
+  return text == "0" ? (c.reply_bytes = 0, true) : take(parse_bytes(text), c.reply_bytes);
+}
+
+template <auto member>
+std::string word_text(const Case& c) {
+  return std::string(to_string(c.*member));
+}
+bool parse_overflow(std::string_view text, Case& c) {
+  return take(
+      by_name(text, std::array{Overflow::wait, Overflow::fail, Overflow::drop_new, Overflow::drop_old}),
+      c.overflow);
+}
+bool parse_delivery(std::string_view text, Case& c) {
+  return take(by_name(text, std::array{Delivery::first, Delivery::exclusive, Delivery::notify}), c.delivery);
+}
+bool parse_rendezvous(std::string_view text, Case& c) {
+  return take(by_name(text, std::array{Rendezvous::none, Rendezvous::native, Rendezvous::acknowledged}),
+              c.rendezvous);
+}
+
+constexpr std::string_view at_least_one = "a whole number from 1";
+constexpr std::string_view up_to_most = "a whole number up to 1000000000";
+
+template <auto member>
+constexpr Parameter number_row(std::string_view key, std::string_view option, std::string_view help) {
+  return {key, option, help, up_to_most, number_of<member>, number_text<member>, parse_number_into<member>};
+}
+
+constexpr std::array parameters{
+    Parameter{"senders", "--senders", "senders of a link (1)", at_least_one, number_of<&Case::senders>,
+              number_text<&Case::senders>, parse_count_into<&Case::senders>},
+    Parameter{"receivers", "--receivers", "receivers of a link (1)", at_least_one,
+              number_of<&Case::receivers>, number_text<&Case::receivers>, parse_count_into<&Case::receivers>},
+    Parameter{"rendezvous", "", "how capacity 0 comes about", "none, native, acknowledged", nullptr,
+              word_text<&Case::rendezvous>, parse_rendezvous},
+    Parameter{"overflow", "--overflow", "what a sender does when the link is full (wait)",
+              "wait, fail, drop_new, drop_old", nullptr, word_text<&Case::overflow>, parse_overflow},
+    Parameter{"delivery", "--delivery", "who gets a mailbox's message (first)", "first, exclusive, notify",
+              nullptr, word_text<&Case::delivery>, parse_delivery},
+    number_row<&Case::burst>("burst", "--burst", "messages sent at once"),
+    Parameter{"reply_bytes", "--reply-size", "size of an answer; 0: as the message", "0, 64, 4Ki, 1Mi",
+              number_of<&Case::reply_bytes>, reply_text, parse_reply},
+    number_row<&Case::work>("work", "--work", "units of work between two tries, or for each message"),
+    number_row<&Case::stages>("stages", "--stages", "filters of a pipeline"),
+    number_row<&Case::pairs>("pairs", "--pairs", "independent pairs at once")};
+
 }  // namespace
+
+std::span<const Parameter> further_parameters() { return parameters; }
+
+bool is_neutral(const Parameter& parameter, const Case& benchmark_case) {
+  return parameter.text(benchmark_case) == parameter.text(Case{});
+}
+
+std::string_view to_string(Overflow overflow) {
+  switch (overflow) {
+    case Overflow::wait:
+      return "wait";
+    case Overflow::fail:
+      return "fail";
+    case Overflow::drop_new:
+      return "drop_new";
+    case Overflow::drop_old:
+      return "drop_old";
+  }
+  return "?";
+}
+
+std::string_view to_string(Delivery delivery) {
+  switch (delivery) {
+    case Delivery::first:
+      return "first";
+    case Delivery::exclusive:
+      return "exclusive";
+    case Delivery::notify:
+      return "notify";
+  }
+  return "?";
+}
+
+std::string_view to_string(Rendezvous rendezvous) {
+  switch (rendezvous) {
+    case Rendezvous::none:
+      return "none";
+    case Rendezvous::native:
+      return "native";
+    case Rendezvous::acknowledged:
+      return "acknowledged";
+  }
+  return "?";
+}
 
 std::string_view to_string(Wait wait) {
   switch (wait) {
@@ -176,13 +291,18 @@ std::string format_bytes(std::uint64_t bytes) {
 }
 
 std::string case_id(const Case& c) {
-  return fmt::format(
+  std::string id = fmt::format(
       "workload:{}/transport:{}/size:{}/capacity:{}/wait:{}/access:{}/placement:{}/senders:{}/receivers:{}/"
       "touch:{}/"
       "limits:{}/sched:{}",
       c.workload, c.transport, format_bytes(c.message_bytes), to_string(c.capacity),
       to_string(c.send_wait, c.receive_wait), to_string(c.send_access, c.receive_access), c.placement,
       c.senders, c.receivers, to_string(c.touch), to_string(c.limits), c.sched);
+  for (const Parameter& parameter : parameters) {
+    if (parameter.key == "senders" || parameter.key == "receivers" || is_neutral(parameter, c)) continue;
+    id += fmt::format("/{}:{}", parameter.key, parameter.text(c));
+  }
+  return id;
 }
 
 std::optional<Case> parse_case_id(std::string_view id) {
@@ -196,12 +316,11 @@ std::optional<Case> parse_case_id(std::string_view id) {
     if (key == "wait") return parse_pair(value, parse_wait, c.send_wait, c.receive_wait);
     if (key == "access") return parse_pair(value, parse_access, c.send_access, c.receive_access);
     if (key == "placement") return c.placement = value, true;
-    if (key == "senders") return parse_count(value, c.senders);
-    if (key == "receivers") return parse_count(value, c.receivers);
     if (key == "touch") return take(parse_touch(value), c.touch);
     if (key == "limits") return take(parse_limits(value), c.limits);
     if (key == "sched") return c.sched = value, true;
-    return false;
+    const auto further = std::ranges::find(parameters, key, &Parameter::key);
+    return further != parameters.end() && further->parse(value, c);
   };
   for (std::string_view rest = id; !rest.empty();) {
     const std::string_view field = rest.substr(0, rest.find('/'));

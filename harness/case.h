@@ -34,6 +34,24 @@ enum class Touch : std::uint8_t { full, header };
 // The kernel's limits as found, or raised inside the launch's own IPC namespace.
 enum class Limits : std::uint8_t { host, raised };
 
+// What a sender does with a message for which there is no room.
+enum class Overflow : std::uint8_t {
+  wait,
+  fail,      // the case fails at the first one
+  drop_new,  // that message is given up
+  drop_old,  // the oldest one in the link is
+};
+
+// Who gets a message of a mailbox, and who learns of it.
+enum class Delivery : std::uint8_t {
+  first,      // whoever receives first
+  exclusive,  // the link has one receiver; another one's open is refused
+  notify,     // whoever receives first, and the sender is told who it was
+};
+
+// How a link of capacity 0 makes its sender wait for the receiver: by itself, or by a message back.
+enum class Rendezvous : std::uint8_t { none, native, acknowledged };
+
 // How much a link is asked to hold before its sender must wait.
 struct Capacity {
   enum class Kind : std::uint8_t { standard, rendezvous, bounded, unbounded };
@@ -63,12 +81,40 @@ struct Case {
   Limits limits = Limits::host;
   std::string sched = "other";  // other | fifo:N
 
+  // What only some workloads and links have; see further_parameters().
+  Rendezvous rendezvous = Rendezvous::none;  // follows from transport and capacity
+  Overflow overflow = Overflow::wait;
+  Delivery delivery = Delivery::first;
+  std::uint64_t burst = 0;        // messages sent at once
+  std::uint64_t reply_bytes = 0;  // 0: as many as the message
+  std::uint64_t work = 0;         // units of work between two tries, or for each message
+  std::uint64_t stages = 0;       // filters between source and sink
+  std::uint64_t pairs = 0;        // independent pairs at once
+
   friend auto operator<=>(const Case&, const Case&) = default;
 };
 
+// The parameters that only some workloads and links have, and the numbers of senders and receivers: all told
+// alike, as a word. Everything that goes through all of a case's parameters (ids, files, grids, options)
+// walks this table.
+struct Parameter {
+  std::string_view key;                  // in ids, result files and suite files
+  std::string_view option;               // on the command line; empty when it cannot be asked for
+  std::string_view help;                 // one line
+  std::string_view allowed;              // what parse takes
+  std::uint64_t (*number)(const Case&);  // null: a word
+  std::string (*text)(const Case&);
+  bool (*parse)(std::string_view text, Case&);  // false: malformed, and the case is as it was
+};
+std::span<const Parameter> further_parameters();
+// Whether the case says of it what every case says that does not know it: then ids and files leave it out,
+// but for senders and receivers.
+bool is_neutral(const Parameter& parameter, const Case& benchmark_case);
+
 // The full set of parameters, in a fixed order:
 // workload:stream/transport:pipe/size:64/capacity:default/wait:block/access:copy/placement:same_l3/senders:1/
-// receivers:1/touch:full/limits:host/sched:other. One word when both sides agree, else "send+receive".
+// receivers:1/touch:full/limits:host/sched:other, and after these each further parameter that is not neutral.
+// One word when both sides agree, else "send+receive".
 std::string case_id(const Case& benchmark_case);
 // The exact inverse: nullopt for anything case_id does not write.
 std::optional<Case> parse_case_id(std::string_view id);
@@ -77,6 +123,9 @@ std::string_view to_string(Wait wait);
 std::string_view to_string(Access access);
 std::string_view to_string(Touch touch);
 std::string_view to_string(Limits limits);
+std::string_view to_string(Overflow overflow);
+std::string_view to_string(Delivery delivery);
+std::string_view to_string(Rendezvous rendezvous);
 std::string to_string(const Capacity& capacity);  // default | 0 | N | unbounded
 
 // "block", or "block+spin" when the two differ.

@@ -1,5 +1,6 @@
 #include "harness/case.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "harness/measurement.h"
@@ -97,6 +98,42 @@ TEST(CaseId, RefusesWhatItWouldNotWrite) {
         replaced("wait:block", "wait:sleep"), replaced("access:loan+copy", "access:loan+"),
         replaced("sched:fifo:10", "sched:"), replaced("senders:4/receivers:2", "receivers:2/senders:4")}) {
     EXPECT_EQ(parse_case_id(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(CaseId, NamesAFurtherParameterOnlyWhereItIsNotNeutral) {
+  Case c;
+  c.workload = "mailbox";
+  c.transport = "pipe";
+  const std::string plain = case_id(c);
+  EXPECT_THAT(plain, testing::EndsWith("/sched:other"));
+  c.rendezvous = Rendezvous::native;
+  c.overflow = Overflow::drop_old;
+  c.delivery = Delivery::notify;
+  c.burst = 16;
+  c.reply_bytes = 4096;
+  c.work = 100;
+  c.stages = 3;
+  c.pairs = 2;
+  EXPECT_EQ(case_id(c), plain +
+                            "/rendezvous:native/overflow:drop_old/delivery:notify/burst:16/reply_bytes:4Ki/"
+                            "work:100/stages:3/pairs:2");
+  EXPECT_EQ(parse_case_id(case_id(c)), c);
+  // Neutral, or in another order: not what case_id writes.
+  EXPECT_EQ(parse_case_id(plain + "/burst:0"), std::nullopt);
+  EXPECT_EQ(parse_case_id(plain + "/work:1/burst:2"), std::nullopt);
+}
+
+TEST(FurtherParameters, ReadBackTheirOwnTextAndRefuseOtherWords) {
+  for (const Parameter& parameter : further_parameters()) {
+    Case c;
+    EXPECT_TRUE(is_neutral(parameter, c)) << parameter.key;
+    EXPECT_TRUE(parameter.parse(parameter.text(c), c)) << parameter.key;
+    EXPECT_EQ(c, Case{}) << parameter.key;
+    for (const std::string_view bad : {"", "-1", "nonsense", "1.5", "99999999999999999999"}) {
+      EXPECT_FALSE(parameter.parse(bad, c)) << parameter.key << " " << bad;
+      EXPECT_EQ(c, Case{}) << parameter.key << " " << bad;
+    }
   }
 }
 

@@ -519,6 +519,9 @@ std::vector<RoleReport> role_reports(const LaunchSpec& spec, const LaunchBoard& 
   std::vector<RoleReport> reports;
   for (std::size_t index = 0; index < spec.roles.size(); ++index) {
     const RoleBoard& from = board.roles[index];
+    const auto if_counted = [&from](std::uint64_t count) {
+      return from.tries_counted ? std::optional(count) : std::nullopt;
+    };
     reports.push_back({.role = spec.roles[index].name,
                        .asked_pus = spec.roles[index].asked_pus,
                        .granted_pus = {from.granted_pus, from.granted_pus + from.granted_pu_count},
@@ -528,6 +531,8 @@ std::vector<RoleReport> role_reports(const LaunchSpec& spec, const LaunchBoard& 
                        .scheduler = from.scheduler,
                        .memory_locked = from.memory_locked,
                        .messages = from.timed_messages,
+                       .empty_tries = if_counted(from.empty_tries),
+                       .work_done = if_counted(from.work_done),
                        .cost = from.cost});
   }
   return reports;

@@ -46,8 +46,19 @@ struct RoleReport {
   bool memory_bound = false;  // to that node, before it was touched (set_mempolicy(2)); never when unpinned
   std::string scheduler;      // "other", "fifo:10", read back
   bool memory_locked = false;
-  std::uint64_t messages = 0;  // moved by this role in the timed part
+  std::uint64_t messages = 0;                // moved by this role in the timed part
+  std::optional<std::uint64_t> empty_tries;  // attempts of the timed part that said `again`
+  std::optional<std::uint64_t> work_done;    // units of work finished between them
   RoleCost cost;
+};
+
+// A figure that only some workloads have: {"jain_index", "ratio", 0.98}.
+struct Observation {
+  std::string name;
+  std::string unit;
+  double value = 0;
+
+  friend bool operator==(const Observation&, const Observation&) = default;
 };
 
 // Counts over the whole launch, warm-up included. Any but zero in a lossless transport is a failed case.
@@ -89,6 +100,7 @@ struct Measurement {
   std::uint64_t warm_up_messages = 0;
   std::uint64_t bytes = 0;  // payload moved in the timed part, all directions added
   std::optional<Distribution> distribution;
+  std::vector<Observation> observations;
   double cache_line_round_trip_ns = 0;  // measured in this launch between the roles' PUs; 0 when not measured
   std::vector<RoleReport> roles;
   Integrity integrity;

@@ -32,17 +32,13 @@ struct Place {
 // A grid over one transport and one workload, with every choice made.
 struct Block {
   const TransportTraits* transport;
-  std::string workload;
+  Case base;  // what is not listed below
+  unsigned roles;
   std::vector<std::uint64_t> message_bytes;
   std::vector<Capacity> capacities;
   std::vector<WaitPair> waits;
   std::vector<AccessPair> accesses;
   std::vector<Place> places;
-  Touch touch;
-  Limits limits;
-  std::string sched;
-  unsigned senders;
-  unsigned receivers;
 };
 
 bool has(const TransportTraits& transport, WaitPair wait) {
@@ -65,10 +61,6 @@ std::string lacks(const TransportTraits& transport, const Case& c) {
   const std::string& name = transport.name;
   if (std::ranges::find(transport.workloads, c.workload) == transport.workloads.end()) {
     return fmt::format("{} does not run {}", name, c.workload);
-  }
-  if (c.senders != 1 || c.receivers != 1) {
-    return fmt::format("{}: {} senders and {} receivers; so far one of each is measured", name, c.senders,
-                       c.receivers);
   }
   const auto words = [](const WaitSet& waits) {
     std::vector<std::string> all;
@@ -173,6 +165,7 @@ class Planner {
     for (Grid& grid : grids) name_all(suite, grid);
     narrow(grids, narrowing_.workloads, &Grid::workloads);
     narrow(grids, asked_transports(), &Grid::transports);
+    narrow_further(grids);
 
     std::vector<Block> blocks;
     for (const Grid& grid : grids) add_blocks(grid, blocks);
@@ -190,8 +183,7 @@ class Planner {
     }
     if (!narrowing_.placements.empty()) {
       narrow_to(
-          blocks, [&](const Block& b) { return places(narrowing_.placements, b.senders + b.receivers); },
-          &Block::places);
+          blocks, [&](const Block& b) { return places(narrowing_.placements, b.roles); }, &Block::places);
     }
 
     std::vector<Case> cases;
@@ -243,9 +235,12 @@ class Planner {
   // A reason that is seen without building the link.
   std::string known_reason(const Case& c) {
     if (std::string reason = lacks(find(c.transport), c); !reason.empty()) return reason;
-    const PlacementAnswer& placed = place(c.placement, c.senders + c.receivers);
+    if (std::string reason = inputs_.unfit(c); !reason.empty()) return reason;
+    const PlacementAnswer& placed = place(c.placement, roles_of(c));
     return placed.reason.empty() ? crowded(c, placed.role_pus) : placed.reason;
   }
+
+  unsigned roles_of(const Case& c) const { return static_cast<unsigned>(inputs_.roles(c).size()); }
 
   const TransportTraits& find(std::string_view name) const {
     return *std::ranges::find(inputs_.transports, name, &TransportTraits::name);
@@ -276,13 +271,65 @@ class Planner {
     for (const std::string& workload : grid.workloads) {
       for (const std::string& name : grid.transports) {
         const TransportTraits& transport = find(name);
-        blocks.push_back({&transport, workload, grid.message_bytes, grid.capacities,
-                          choose(grid.waits, transport, every_wait()),
-                          choose(grid.accesses, transport, every_access()),
-                          places(grid.placements, grid.senders + grid.receivers),
-                          narrowing_.touch.value_or(grid.touch), narrowing_.limits.value_or(grid.limits),
-                          narrowing_.sched.value_or(grid.sched), grid.senders, grid.receivers});
+        Case plain;
+        plain.workload = workload;
+        plain.transport = name;
+        plain.touch = narrowing_.touch.value_or(grid.touch);
+        plain.limits = narrowing_.limits.value_or(grid.limits);
+        plain.sched = narrowing_.sched.value_or(grid.sched);
+        for (const Case& base : with_further(plain, grid)) {
+          const unsigned roles = roles_of(base);
+          blocks.push_back({&transport, base, roles, grid.message_bytes, grid.capacities,
+                            choose(grid.waits, transport, every_wait()),
+                            choose(grid.accesses, transport, every_access()),
+                            places(grid.placements, roles)});
+        }
       }
+    }
+  }
+
+  // The base for every combination of the grid's further parameters.
+  static std::vector<Case> with_further(const Case& plain, const Grid& grid) {
+    std::vector<Case> bases{plain};
+    for (const Parameter& parameter : further_parameters()) {
+      const auto values = grid.further.find(parameter.key);
+      if (values == grid.further.end()) continue;
+      std::vector<Case> more;
+      for (const Case& base : bases) {
+        for (const std::string& value : values->second) {
+          Case& c = more.emplace_back(base);
+          if (!parameter.parse(value, c)) {
+            throw std::invalid_argument(
+                fmt::format("{}: {} is not {}", parameter.key, value, parameter.allowed));
+          }
+        }
+      }
+      bases = std::move(more);
+    }
+    return bases;
+  }
+
+  // As narrow_to, for each further parameter that is asked for.
+  void narrow_further(std::vector<Grid>& grids) const {
+    for (const auto& [key, asked] : narrowing_.further) {
+      std::vector<std::string> present;
+      for (const Grid& grid : grids) {
+        const auto values = grid.further.find(key);
+        if (values != grid.further.end())
+          present.insert(present.end(), values->second.begin(), values->second.end());
+      }
+      const auto in = [](const std::vector<std::string>& some, const std::string& value) {
+        return std::ranges::find(some, value) != some.end();
+      };
+      for (Grid& grid : grids) {
+        const std::vector<std::string> own = grid.further[key];
+        std::vector<std::string>& left = grid.further[key];
+        left.clear();
+        for (const std::string& value : asked) {
+          if (in(own, value) || !in(present, value)) left.push_back(value);
+        }
+      }
+      std::erase_if(grids, [&key = key](const Grid& grid) { return grid.further.at(key).empty(); });
     }
   }
 
@@ -302,9 +349,15 @@ class Planner {
         for (const WaitPair wait : block.waits) {
           for (const AccessPair access : block.accesses) {
             for (const Place& at : block.places) {
-              cases.push_back({block.workload, block.transport->name, message_bytes, capacity, wait.send,
-                               wait.receive, access.send, access.receive, at.name(), block.senders,
-                               block.receivers, block.touch, block.limits, block.sched});
+              Case& c = cases.emplace_back(block.base);
+              c.message_bytes = message_bytes;
+              c.capacity = capacity;
+              c.send_wait = wait.send;
+              c.receive_wait = wait.receive;
+              c.send_access = access.send;
+              c.receive_access = access.receive;
+              c.placement = at.name();
+              if (capacity.kind == Capacity::Kind::rendezvous) c.rendezvous = block.transport->rendezvous;
             }
           }
         }
@@ -314,14 +367,14 @@ class Planner {
   }
 
   std::string crowded(const Case& c, const std::vector<std::vector<int>>& role_pus) const {
-    const bool one_way = c.workload == "stream";  // in every other workload each role both sends and receives
-    const bool any = c.send_wait == Wait::spin || c.receive_wait == Wait::spin;
+    const std::vector<RoleKind> roles = inputs_.roles(c);
     std::size_t spinning = 0;
     std::set<int> pus;
     bool unpinned = false;
     for (std::size_t role = 0; role < role_pus.size(); ++role) {
-      const Wait own = role < c.senders ? c.send_wait : c.receive_wait;
-      if (one_way ? own != Wait::spin : !any) continue;
+      const bool spins = (roles[role].sends && c.send_wait == Wait::spin) ||
+                         (roles[role].receives && c.receive_wait == Wait::spin);
+      if (!spins) continue;
       ++spinning;
       pus.insert(role_pus[role].begin(), role_pus[role].end());
       unpinned = unpinned || role_pus[role].empty();
@@ -343,18 +396,17 @@ std::vector<std::vector<unsigned>> numbered(const std::vector<Case>& cases) {
   std::vector<std::map<std::string, unsigned>> seen;
   std::vector<std::vector<unsigned>> rows;
   for (const Case& c : cases) {
-    const std::vector<std::string> fields{c.workload,
-                                          c.transport,
-                                          std::to_string(c.message_bytes),
-                                          to_string(c.capacity),
-                                          to_string(c.send_wait, c.receive_wait),
-                                          to_string(c.send_access, c.receive_access),
-                                          c.placement,
-                                          std::to_string(c.senders),
-                                          std::to_string(c.receivers),
-                                          std::string(to_string(c.touch)),
-                                          std::string(to_string(c.limits)),
-                                          c.sched};
+    std::vector<std::string> fields{c.workload,
+                                    c.transport,
+                                    std::to_string(c.message_bytes),
+                                    to_string(c.capacity),
+                                    to_string(c.send_wait, c.receive_wait),
+                                    to_string(c.send_access, c.receive_access),
+                                    c.placement,
+                                    std::string(to_string(c.touch)),
+                                    std::string(to_string(c.limits)),
+                                    c.sched};
+    for (const Parameter& parameter : further_parameters()) fields.push_back(parameter.text(c));
     seen.resize(fields.size());
     std::vector<unsigned>& row = rows.emplace_back();
     for (std::size_t column = 0; column < fields.size(); ++column) {
@@ -369,7 +421,8 @@ std::vector<std::vector<unsigned>> numbered(const std::vector<Case>& cases) {
 
 bool Narrowing::empty() const {
   return transports.empty() && workloads.empty() && message_bytes.empty() && capacities.empty() &&
-         waits.empty() && accesses.empty() && placements.empty() && !touch && !limits && !sched;
+         waits.empty() && accesses.empty() && placements.empty() && !touch && !limits && !sched &&
+         further.empty();
 }
 
 Suite suite_of(const Narrowing& narrowing) {
@@ -388,6 +441,7 @@ Suite suite_of(const Narrowing& narrowing) {
   grid.touch = narrowing.touch.value_or(grid.touch);
   grid.limits = narrowing.limits.value_or(grid.limits);
   grid.sched = narrowing.sched.value_or(grid.sched);
+  grid.further = narrowing.further;
 
   Suite suite;
   suite.name = "custom";
@@ -415,7 +469,9 @@ Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs&
   for (const std::size_t i : kept) {
     const Case& c = cases[i];
     if (reasons[i].empty()) {
-      plan.cases.push_back({case_id(c), c, planner.place(c.placement, c.senders + c.receivers).role_pus});
+      plan.cases.push_back(
+          {case_id(c), c,
+           planner.place(c.placement, static_cast<unsigned>(inputs.roles(c).size())).role_pus});
     } else {
       plan.skipped.push_back({case_id(c), c, reasons[i]});
     }

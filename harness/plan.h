@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,10 @@ struct PlacementAnswer {
 struct PlanInputs {
   std::span<const TransportTraits> transports;
   std::span<const std::string> workloads;
+  // The processes of this case, in order.
+  std::function<std::vector<RoleKind>(const Case&)> roles;
+  // Why its workload cannot have these parameters over this transport; empty when it can.
+  std::function<std::string(const Case&)> unfit;
   // A placement as harness/placement.h reads it ("same_l3|same_package", "0+1"), and the number of roles.
   std::function<PlacementAnswer(std::string_view placement, unsigned roles)> place;
   // For each of these cases, empty, or the reason why this machine or this mechanism does not give its link.
@@ -70,6 +75,7 @@ struct Narrowing {
   std::optional<Touch> touch;
   std::optional<Limits> limits;
   std::optional<std::string> sched;
+  std::map<std::string, std::vector<std::string>, std::less<>> further;  // as Grid::further
 
   // True when nothing spans a grid.
   bool empty() const;

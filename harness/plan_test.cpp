@@ -38,6 +38,14 @@ class PlanTest : public testing::Test {
                     traits("posix_shm", {Wait::spin, Wait::futex}, true)} {
     inputs_.transports = transports_;
     inputs_.workloads = workloads_;
+    inputs_.roles = [](const Case& c) -> std::vector<RoleKind> {
+      if (c.workload == "stream")
+        return {{.name = "sender 0", .sends = true}, {.name = "receiver 1", .receives = true}};
+      std::vector<RoleKind> roles;
+      for (unsigned i = 0; i < c.senders + c.receivers; ++i) roles.push_back({"peer", true, true});
+      return roles;
+    };
+    inputs_.unfit = [](const Case& c) { return c.pairs == 0 ? "" : c.workload + " has no pairs"; };
     inputs_.place = [](std::string_view placement, unsigned) -> PlacementAnswer {
       if (placement == "same_pu") return {"same_pu", {{0}, {0}}, ""};
       if (placement == "unpinned") return {"unpinned", {{}, {}}, ""};
@@ -99,6 +107,59 @@ std::vector<std::string> reasons_of(const Plan& plan) {
 WaitChoice wait(std::string_view text) { return parse_wait_choice(text).value(); }
 AccessChoice access(std::string_view text) { return parse_access_choice(text).value(); }
 PlacementChoice placement(std::string_view text) { return parse_placement_choice(text).value(); }
+
+TEST_F(PlanTest, FurtherParametersSpanTheGridAndTakePartInThePlacement) {
+  grid().transports = {"pipe"};
+  grid().further = {{"senders", {"1", "2"}}, {"work", {"0", "100"}}};
+  std::vector<unsigned> asked_roles;
+  inputs_.place = [&](std::string_view, unsigned roles) -> PlacementAnswer {
+    asked_roles.push_back(roles);
+    return {"same_l3", std::vector<std::vector<int>>(roles, {0}), ""};
+  };
+  const Plan made = plan();
+  std::set<std::pair<unsigned, std::uint64_t>> seen;
+  for (const PlannedCase& planned : made.cases) {
+    seen.emplace(planned.benchmark_case.senders, planned.benchmark_case.work);
+    EXPECT_EQ(planned.role_pus.size(), planned.benchmark_case.senders + 1);
+  }
+  EXPECT_EQ(seen, (std::set<std::pair<unsigned, std::uint64_t>>{{1, 0}, {1, 100}, {2, 0}, {2, 100}}));
+  EXPECT_EQ(std::set<unsigned>(asked_roles.begin(), asked_roles.end()), (std::set<unsigned>{2, 3}));
+}
+
+TEST_F(PlanTest, AFurtherParameterThatTheWorkloadDoesNotHaveIsSkippedWithTheReason) {
+  grid().transports = {"pipe"};
+  Narrowing narrowing;
+  narrowing.further = {{"pairs", {"4"}}};
+  const Plan made = plan(narrowing);
+  EXPECT_THAT(made.cases, IsEmpty());
+  ASSERT_EQ(made.skipped.size(), 1u);
+  EXPECT_EQ(made.skipped[0].reason, "ping_pong has no pairs");
+}
+
+TEST_F(PlanTest, NarrowingAFurtherParameterLeavesTheGridsThatHaveIt) {
+  grid().transports = {"pipe"};
+  grid().further = {{"senders", {"1"}}};
+  suite_.grids.push_back(grid());
+  suite_.grids.back().further = {{"senders", {"2", "4"}}};
+  inputs_.place = [&](std::string_view, unsigned roles) -> PlacementAnswer {
+    return {"same_l3", std::vector<std::vector<int>>(roles, {0}), ""};
+  };
+  Narrowing narrowing;
+  narrowing.further = {{"senders", {"4"}}};
+  const Plan made = plan(narrowing);
+  ASSERT_EQ(made.cases.size(), 1u);
+  EXPECT_EQ(made.cases[0].benchmark_case.senders, 4u);
+}
+
+TEST_F(PlanTest, TheWayOfARendezvousFollowsFromTheTransport) {
+  transports_[0].rendezvous = Rendezvous::acknowledged;
+  grid().transports = {"pipe"};
+  grid().capacities = {Capacity::rendezvous(), Capacity::bounded(4)};
+  const Plan made = plan();
+  ASSERT_EQ(made.cases.size(), 2u);
+  EXPECT_EQ(made.cases[0].benchmark_case.rendezvous, Rendezvous::acknowledged);
+  EXPECT_EQ(made.cases[1].benchmark_case.rendezvous, Rendezvous::none);
+}
 
 TEST_F(PlanTest, TakesTheFirstAlternativeThatATransportHas) {
   const Plan made = plan();

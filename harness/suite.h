@@ -22,7 +22,7 @@
 //         "touch": "full",                          full | header; full when absent
 //         "limits": "host",                         host | raised; host when absent
 //         "sched": "other",                         other | fifo:N; other when absent
-//         "senders": 1, "receivers": 1              1 when absent
+//         "senders": [1, 4], ...                    any of further_parameters() (harness/case.h)
 //       }
 //     ]
 //   }
@@ -33,6 +33,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,8 +84,8 @@ struct Grid {
   Touch touch = Touch::full;
   Limits limits = Limits::host;
   std::string sched = "other";
-  unsigned senders = 1;
-  unsigned receivers = 1;
+  // Values of further_parameters(), by key, as words that parse; a key that is not there stays neutral.
+  std::map<std::string, std::vector<std::string>, std::less<>> further;
 };
 
 struct Suite {

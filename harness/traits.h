@@ -8,6 +8,14 @@
 
 namespace ipcmark {
 
+// A process of a workload, and what it does with its links.
+struct RoleKind {
+  std::string name;  // "sender 0"
+  bool sends = false;
+  bool receives = false;
+  bool counts = false;  // the messages it moved are those the workload's figure is per
+};
+
 struct TransportTraits {
   std::string name;
   Facts facts;
@@ -16,7 +24,9 @@ struct TransportTraits {
   bool loan_send = false;
   bool copy_receive = false;
   bool loan_receive = false;
-  std::vector<std::string> workloads;  // those it was instantiated with
+  Rendezvous rendezvous = Rendezvous::none;  // how it gives capacity 0; none: it cannot
+  bool unbounded = false;                    // has links whose sender never waits
+  std::vector<std::string> workloads;        // those it was instantiated with
 };
 
 }  // namespace ipcmark

@@ -141,14 +141,15 @@ FAMILY_TITLES = {"asleep": "waits asleep", "spinning": "waits spinning", "mixed"
 
 def conditions(case: Case, *, but_capacity: bool = False) -> tuple:
     """What must be equal for two cases to share a figure, beside workload, size and placement."""
-    return ("" if but_capacity else case.capacity, case.senders, case.receivers, case.touch, case.sched)
+    capacity = "" if but_capacity else case.capacity
+    return (capacity, case.senders, case.receivers, case.touch, case.sched, case.further)
 
 
-STANDARD = ("default", 1, 1, "full", "other")
+STANDARD = ("default", 1, 1, "full", "other", "")
 
 
 def conditions_text(key: tuple) -> str:
-    capacity, senders, receivers, touch, sched = key
+    capacity, senders, receivers, touch, sched, further = key
     words = []
     if capacity not in ("", "default"):
         words.append("rendezvous" if capacity == "0" else f"capacity {capacity}")
@@ -158,6 +159,8 @@ def conditions_text(key: tuple) -> str:
         words.append(f"touch {touch}")
     if sched != "other":
         words.append(f"sched {sched}")
+    if further:
+        words.append(further)
     return ", ".join(words)
 
 

@@ -181,6 +181,25 @@ class Case:
     touch: str
     limits: str
     sched: str
+    # What only some cases have; absent where it says nothing.
+    rendezvous: str = ""
+    overflow: str = ""
+    delivery: str = ""
+    burst: int = 0
+    reply_bytes: int = 0
+    work: int = 0
+    stages: int = 0
+    pairs: int = 0
+
+    @property
+    def further(self) -> str:
+        """What sets it apart beyond the parameters every case has: 'overflow drop_new, work 100'."""
+        words = []
+        for field in _FURTHER:
+            value = getattr(self, field)
+            if value:
+                words.append(f"{field.replace('_', ' ')} {value}")
+        return ", ".join(words)
 
     @property
     def wait(self) -> str:
@@ -189,6 +208,9 @@ class Case:
     @property
     def access(self) -> str:
         return _both(self.send_access, self.receive_access)
+
+
+_FURTHER = ("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs")
 
 
 def _both(send: str, receive: str) -> str:
@@ -377,10 +399,11 @@ class _Reader:
         return float(value) if kind is float else value
 
     def case(self, record, where: str) -> Case:
-        fields = {
-            name: self.get(record, where, name, int if name in ("message_bytes", "senders", "receivers") else str)
-            for name in Case.__dataclass_fields__
-        }
+        fields = {}
+        for name, field in Case.__dataclass_fields__.items():
+            if name in _FURTHER and not (isinstance(record, dict) and name in record):
+                continue
+            fields[name] = self.get(record, where, name, int if field.type in (int, "int") else str)
         if fields["message_bytes"] < 1:
             self.fail(f"{where}.message_bytes is {fields['message_bytes']}, not positive")
         return Case(**fields)

@@ -58,11 +58,16 @@ Case decode_case(const JsonNode& node) {
   c.send_access = parsed(node.at("send_access"), parse_access, "copy or loan");
   c.receive_access = parsed(node.at("receive_access"), parse_access, "copy or loan");
   c.placement = node.at("placement").text();
-  c.senders = node.at("senders").small_whole_number();
-  c.receivers = node.at("receivers").small_whole_number();
   c.touch = parsed(node.at("touch"), parse_touch, "full or header");
   c.limits = parsed(node.at("limits"), parse_limits, "host or raised");
   c.sched = node.at("sched").text();
+  for (const Parameter& parameter : further_parameters()) {
+    const auto value = node.find(parameter.key);
+    if (!value) continue;
+    const std::string text = value->is_whole_number() ? std::to_string(value->whole_number()) : value->text();
+    if (!parameter.parse(text, c))
+      value->fail(fmt::format("must be {}, not {}", parameter.allowed, value->describe()));
+  }
   return c;
 }
 
@@ -101,6 +106,8 @@ RoleReport decode_role(const JsonNode& node) {
   role.memory_bound = node.at("memory_bound").flag();
   role.memory_locked = node.at("memory_locked").flag();
   role.messages = node.at("messages").whole_number();
+  if (node.find("empty_tries")) role.empty_tries = whole_number_or_null(node, "empty_tries");
+  if (node.find("work_done")) role.work_done = whole_number_or_null(node, "work_done");
   role.cost.cpu_ns = cost.at("cpu_ns").whole_number();
   role.cost.voluntary_switches = cost.at("voluntary_switches").whole_number();
   role.cost.involuntary_switches = cost.at("involuntary_switches").whole_number();
@@ -164,6 +171,12 @@ LaunchRecord decode_launch(const JsonNode& entry) {
   measurement.roles = list_of<RoleReport>(node.at("roles"), decode_role);
   measurement.integrity = decode_integrity(node.at("integrity"));
   measurement.verdict = decode_verdict(node.at("verdict"));
+  if (const auto observations = node.find("observations")) {
+    for (const JsonNode& each : observations->items()) {
+      measurement.observations.push_back(
+          {each.at("name").text(), each.at("unit").text(), each.at("value").number()});
+    }
+  }
   if (const auto distribution = node.nullable("distribution")) {
     measurement.distribution = decode_distribution(*distribution);
   }

@@ -39,20 +39,27 @@ Json named(const std::vector<NamedValue>& values) {
 }
 
 Json encode(const Case& c) {
-  return {{"workload", c.workload},
-          {"transport", c.transport},
-          {"message_bytes", c.message_bytes},
-          {"capacity", to_string(c.capacity)},
-          {"send_wait", to_string(c.send_wait)},
-          {"receive_wait", to_string(c.receive_wait)},
-          {"send_access", to_string(c.send_access)},
-          {"receive_access", to_string(c.receive_access)},
-          {"placement", c.placement},
-          {"senders", c.senders},
-          {"receivers", c.receivers},
-          {"touch", to_string(c.touch)},
-          {"limits", to_string(c.limits)},
-          {"sched", c.sched}};
+  Json fields{{"workload", c.workload},
+              {"transport", c.transport},
+              {"message_bytes", c.message_bytes},
+              {"capacity", to_string(c.capacity)},
+              {"send_wait", to_string(c.send_wait)},
+              {"receive_wait", to_string(c.receive_wait)},
+              {"send_access", to_string(c.send_access)},
+              {"receive_access", to_string(c.receive_access)},
+              {"placement", c.placement},
+              {"senders", c.senders},
+              {"receivers", c.receivers},
+              {"touch", to_string(c.touch)},
+              {"limits", to_string(c.limits)},
+              {"sched", c.sched}};
+  for (const Parameter& parameter : further_parameters()) {
+    if (!fields.contains(parameter.key) && !is_neutral(parameter, c)) {
+      fields[std::string(parameter.key)] =
+          parameter.number != nullptr ? Json(parameter.number(c)) : Json(parameter.text(c));
+    }
+  }
+  return fields;
 }
 
 Json encode(const Capacity& asked, const CapacityFacts& facts) {
@@ -75,22 +82,35 @@ Json encode(const Verdict& verdict) {
 }
 
 Json encode(const RoleReport& role) {
-  return {{"role", role.role},
-          {"asked_pus", role.asked_pus},
-          {"granted_pus", role.granted_pus},
-          {"last_os_processor", role.last_os_processor},
-          {"numa_node", role.numa_node},
-          {"scheduler", role.scheduler},
-          {"memory_bound", role.memory_bound},
-          {"memory_locked", role.memory_locked},
-          {"messages", role.messages},
-          {"cost",
-           {{"cpu_ns", role.cost.cpu_ns},
-            {"voluntary_switches", role.cost.voluntary_switches},
-            {"involuntary_switches", role.cost.involuntary_switches},
-            {"minor_faults", role.cost.minor_faults},
-            {"major_faults", role.cost.major_faults},
-            {"run_delay_ns", or_null(role.cost.run_delay_ns)}}}};
+  Json fields{{"role", role.role},
+              {"asked_pus", role.asked_pus},
+              {"granted_pus", role.granted_pus},
+              {"last_os_processor", role.last_os_processor},
+              {"numa_node", role.numa_node},
+              {"scheduler", role.scheduler},
+              {"memory_bound", role.memory_bound},
+              {"memory_locked", role.memory_locked},
+              {"messages", role.messages},
+              {"cost",
+               {{"cpu_ns", role.cost.cpu_ns},
+                {"voluntary_switches", role.cost.voluntary_switches},
+                {"involuntary_switches", role.cost.involuntary_switches},
+                {"minor_faults", role.cost.minor_faults},
+                {"major_faults", role.cost.major_faults},
+                {"run_delay_ns", or_null(role.cost.run_delay_ns)}}}};
+  if (role.empty_tries) fields["empty_tries"] = *role.empty_tries;
+  if (role.work_done) fields["work_done"] = *role.work_done;
+  return fields;
+}
+
+Json encode(const std::vector<Observation>& observations) {
+  Json list = Json::array();
+  for (const Observation& observation : observations) {
+    list.push_back({{"name", observation.name},
+                    {"unit", observation.unit},
+                    {"value", number(observation.value, observation.name)}});
+  }
+  return list;
 }
 
 Json encode(const Integrity& integrity) {
@@ -150,6 +170,7 @@ Json encode(const LaunchRecord& launch) {
                  {"roles", roles},
                  {"integrity", encode(measurement.integrity)},
                  {"verdict", encode(measurement.verdict)}};
+  if (!measurement.observations.empty()) record["observations"] = encode(measurement.observations);
   record["distribution"] = measurement.distribution ? encode(*measurement.distribution) : Json();
   return record;
 }

@@ -80,9 +80,12 @@ std::vector<std::uint64_t> decode_sizes(const JsonNode& node) {
 }
 
 Grid decode_grid(const JsonNode& node) {
-  node.allow_only({"workload", "transport", "size", "capacity", "wait", "access", "placement", "touch",
-                   "limits", "sched", "senders", "receivers"});
-  constexpr unsigned most_roles = 1024;
+  std::vector<std::string_view> keys{"workload", "transport", "size",  "capacity", "wait",
+                                     "access",   "placement", "touch", "limits",   "sched"};
+  for (const Parameter& parameter : further_parameters()) {
+    if (!parameter.option.empty()) keys.push_back(parameter.key);
+  }
+  node.allow_only(keys);
   Grid grid;
   grid.workloads = parsed_entries(node.at("workload"), parse_name, names_allowed);
   if (const auto key = node.find("transport")) {
@@ -104,8 +107,16 @@ Grid decode_grid(const JsonNode& node) {
   if (const auto key = node.find("touch")) grid.touch = parsed(*key, parse_touch, "full or header");
   if (const auto key = node.find("limits")) grid.limits = parsed(*key, parse_limits, "host or raised");
   if (const auto key = node.find("sched")) grid.sched = parsed(*key, parse_sched, scheds_allowed);
-  if (const auto key = node.find("senders")) grid.senders = count_from_one(*key, most_roles);
-  if (const auto key = node.find("receivers")) grid.receivers = count_from_one(*key, most_roles);
+  for (const Parameter& parameter : further_parameters()) {
+    const auto key = node.find(parameter.key);
+    if (!key) continue;
+    for (const JsonNode& entry : entries(*key)) {
+      Case parsed_into;
+      const std::string text = word(entry, parameter.allowed);
+      if (!parameter.parse(text, parsed_into)) refuse(entry, parameter.allowed);
+      grid.further[std::string(parameter.key)].push_back(parameter.text(parsed_into));
+    }
+  }
   return grid;
 }
 

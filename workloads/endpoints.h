@@ -18,6 +18,7 @@
 #include "harness/contract.h"
 #include "harness/launch.h"
 #include "harness/payload.h"
+#include "harness/work_unit.h"
 
 namespace ipcmark {
 
@@ -198,6 +199,35 @@ struct PeerClosed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// What a side that does not sleep does with its empty tries.
+struct Toil {
+  std::uint64_t units = 0;        // of work to do after each; 0: the endpoint's own wait
+  std::uint64_t empty_tries = 0;  // so far
+  std::uint64_t units_done = 0;
+
+  template <class Wait>
+  void after_empty_try(Wait wait) {
+    ++empty_tries;
+    if (units == 0) return wait();
+    do_work(units);
+    units_done += units;
+  }
+};
+
+// Adds one side's to what its role reports; a side that sleeps has no empty tries worth telling.
+inline void keep_toil(RoleBoard& board, Wait wait, const Toil& toil) {
+  if (wait != Wait::spin && wait != Wait::yield) return;
+  board.tries_counted = true;
+  board.empty_tries += toil.empty_tries;
+  board.work_done += toil.units_done;
+}
+
+// Why a case cannot have work between its tries; empty when it can, or asks for none.
+inline std::string work_needs_tries(const Case& c) {
+  if (c.work == 0 || c.send_wait == Wait::spin || c.receive_wait == Wait::spin) return {};
+  return "work between tries needs a side that spins";
+}
+
 template <class Attempt, class WaitFor>
 inline void until_done(Attempt attempt, WaitFor wait_for, const char* what) {
   for (;;) {
@@ -221,7 +251,7 @@ class Writer {
       : sender_(sender), touch_(benchmark_case.touch), buffer_(benchmark_case.message_bytes) {}
 
   void write(std::uint64_t sequence) {
-    const auto wait = [this] { sender_.wait_to_send(); };
+    const auto wait = [this] { toil_.after_empty_try([this] { sender_.wait_to_send(); }); };
     if constexpr (access == Access::loan) {
       std::span<std::byte> slot;
       until_done([&] { return sender_.loan(slot); }, wait, "loan");
@@ -250,10 +280,13 @@ class Writer {
     until_done([this] { return sender_.finish(); }, [this] { sender_.wait_to_send(); }, "finish");
   }
 
+  Toil& toil() { return toil_; }
+
  private:
   Sender& sender_;
   Touch touch_;
   MessageBuffer buffer_;
+  Toil toil_;
 };
 
 // Reads whole messages, every byte of them, and judges each.
@@ -278,7 +311,7 @@ class Reader {
         case Io::done:
           return true;
         case Io::again:
-          receiver_.wait_to_receive();
+          toil_.after_empty_try([this] { receiver_.wait_to_receive(); });
           break;
         case Io::closed:
           return false;
@@ -300,6 +333,7 @@ class Reader {
   }
 
   SequenceChecker& checker() { return checker_; }
+  Toil& toil() { return toil_; }
 
  private:
   void judge(std::span<const std::byte> message) {
@@ -315,6 +349,7 @@ class Reader {
   bool every_byte_;
   MessageBuffer buffer_;
   SequenceChecker checker_;
+  Toil toil_;
 };
 
 // Calls `use` with a Writer for the access that the case asks of its sender.

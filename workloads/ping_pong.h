@@ -2,6 +2,10 @@
 // one clock reading a round trip; data goes both ways. A duplex transport uses one link for both.
 #pragma once
 
+#include <array>
+
+#include "harness/traits.h"
+#include "workloads/backlog.h"
 #include "workloads/endpoints.h"
 #include "workloads/timed_work.h"
 
@@ -58,7 +62,26 @@ template <Transport T>
 class PingPong final : public Work {
  public:
   static constexpr std::string_view name = "ping_pong";
-  static constexpr std::string_view role_names[] = {"sender 0", "receiver 1"};
+  static constexpr std::string_view samples = "round_trip_ns";
+  static constexpr std::array<std::string_view, 1> takes{"work"};
+  static constexpr bool one_clock = true;
+  static constexpr bool every_capacity = true;
+
+  static std::vector<RoleKind> roles(const Case&) {
+    return {{.name = "sender 0", .sends = true, .receives = true, .counts = true},
+            {.name = "receiver 1", .sends = true, .receives = true}};
+  }
+  static std::uint64_t bytes_per_message(const Case& benchmark_case) {
+    return 2 * benchmark_case.message_bytes;
+  }
+  static std::string unfit(const Case& benchmark_case, const TransportTraits&) {
+    return work_needs_tries(benchmark_case);
+  }
+
+  static void observe(const Case& benchmark_case, const LaunchBoard& board,
+                      std::vector<Observation>& observations) {
+    observe_backlog(benchmark_case, board.roles[0], observations);
+  }
 
   PingPong(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
       : case_(benchmark_case), shape_(shape), options_(options) {}
@@ -106,6 +129,7 @@ class PingPong final : public Work {
         return;
       }
       board.histogram = {};
+      writer.toil() = reader.toil() = {case_.work};
       meter.start();
       const Span span = round_trips.lead_timed(messages, board.histogram);
       board.cost = meter.stop();
@@ -113,8 +137,11 @@ class PingPong final : public Work {
       board.end_ns = span.end_ns;
       board.timed_messages = messages;
       board.messages_per_sample = 1;
+      keep_toil(board, case_.send_wait, writer.toil());
+      keep_toil(board, case_.receive_wait, reader.toil());
     });
     writer.finish();
+    keep_backlog(board, ends_.sender());
     role.announce({PhaseKind::drain, 0});
     role.conclude();
     while (reader.read_unless_closed()) {
@@ -127,7 +154,14 @@ class PingPong final : public Work {
     CostMeter meter;
     RoundTrips round_trips(role, writer, reader);
     follow_phases(
-        role, meter, [&](std::uint64_t messages, bool) { round_trips.answer(messages + 1); },
+        role, meter,
+        [&](std::uint64_t messages, bool timed) {
+          if (timed) writer.toil() = reader.toil() = {case_.work};
+          round_trips.answer(messages + 1);
+          if (!timed) return;
+          keep_toil(role.board(), case_.send_wait, writer.toil());
+          keep_toil(role.board(), case_.receive_wait, reader.toil());
+        },
         [&] {
           while (reader.read_unless_closed()) {
           }

@@ -1,9 +1,24 @@
 #include "workloads/registry.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <stdexcept>
 
 namespace ipcmark {
+
+std::string foreign_parameter(const Case& benchmark_case, std::span<const std::string_view> takes) {
+  for (const Parameter& parameter : further_parameters()) {
+    // How capacity 0 comes about is the link's affair.
+    if (parameter.option.empty() || is_neutral(parameter, benchmark_case) ||
+        std::ranges::find(takes, parameter.key) != takes.end()) {
+      continue;
+    }
+    return fmt::format("{} has no {}:{}", benchmark_case.workload, parameter.key,
+                       parameter.text(benchmark_case));
+  }
+  return {};
+}
 
 const WorkloadEntry* TransportEntry::find_workload(std::string_view name) const {
   const auto found = std::find_if(workloads.begin(), workloads.end(),

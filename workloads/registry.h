@@ -10,23 +10,39 @@
 #include "workloads/any_link.h"
 #include "workloads/capacity_probe.h"
 #include "workloads/ping_pong.h"
+#include "workloads/rendezvous.h"
 #include "workloads/stream.h"
 
 namespace ipcmark {
 
+// A workload over one transport. What a workload W<T> tells of itself, as static members:
+//   name; samples: what its histogram holds ("round_trip_ns"); takes: the keys of further_parameters() that
+//   it understands; roles(case); one_clock: its span begins and ends in one role; and where the default does
+//   not do: bytes_per_message(case), unfit(case, traits), observe(case, board, observations), every_capacity:
+//   it is instantiated with each form of a transport (workloads/rendezvous.h), for capacities 0 and unbounded
+//   too.
 struct WorkloadEntry {
   std::string_view name;
-  std::vector<std::string_view> role_names;
+  std::string_view samples;
+  bool one_clock;
+  std::vector<RoleKind> (*roles)(const Case&);
+  // Why it cannot have these parameters over this transport; empty when it can.
+  std::string (*unfit)(const Case&, const TransportTraits&);
+  std::uint64_t (*bytes_per_message)(const Case&);  // payload, all directions added
+  void (*observe)(const Case&, const LaunchBoard&, std::vector<Observation>&);
   std::unique_ptr<Work> (*make)(const Case&, const Shape&, const TrialOptions&);
 };
+
+// "stream has no senders:4"; empty when every further parameter that is not neutral is among `takes`.
+std::string foreign_parameter(const Case& benchmark_case, std::span<const std::string_view> takes);
 
 struct TransportEntry {
   TransportTraits traits;
   std::vector<WorkloadEntry> workloads;
-  std::unique_ptr<Work> (*make_probe)(const Case&, const Shape&);
-  std::unique_ptr<AnyLink> (*make_link)(const Shape&);  // throws Unsupported
+  std::unique_ptr<Work> (*make_probe)(const Case&, const Shape&) = nullptr;
+  std::unique_ptr<AnyLink> (*make_link)(const Shape&) = nullptr;  // throws Unsupported
   // To a link of that shape and address, made by another process; null where no stranger can.
-  std::unique_ptr<AnyLink> (*attach)(const Shape&, const std::string& address);
+  std::unique_ptr<AnyLink> (*attach)(const Shape&, const std::string& address) = nullptr;
 
   const WorkloadEntry* find_workload(std::string_view name) const;
 };
@@ -48,10 +64,49 @@ class Registry {
 
 template <template <class> class W, Transport T>
 WorkloadEntry workload_entry() {
-  return {.name = W<T>::name,
-          .role_names = {std::begin(W<T>::role_names), std::end(W<T>::role_names)},
-          .make = [](const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-              -> std::unique_ptr<Work> { return std::make_unique<W<T>>(benchmark_case, shape, options); }};
+  using Workload = W<T>;
+  return {
+      .name = Workload::name,
+      .samples = Workload::samples,
+      .one_clock = Workload::one_clock,
+      .roles = Workload::roles,
+      .unfit = [](const Case& benchmark_case, const TransportTraits& traits) -> std::string {
+        if (std::string reason = foreign_parameter(benchmark_case, Workload::takes); !reason.empty()) {
+          return reason;
+        }
+        if constexpr (!requires { Workload::every_capacity; }) {
+          const Capacity& capacity = benchmark_case.capacity;
+          if (capacity == Capacity::rendezvous() || capacity == Capacity::unbounded()) {
+            return std::string(Workload::name) + " has no capacity:" + to_string(capacity);
+          }
+        }
+        if constexpr (requires { Workload::unfit(benchmark_case, traits); }) {
+          return Workload::unfit(benchmark_case, traits);
+        }
+        return {};
+      },
+      .bytes_per_message = [](const Case& benchmark_case) -> std::uint64_t {
+        if constexpr (requires { Workload::bytes_per_message(benchmark_case); }) {
+          return Workload::bytes_per_message(benchmark_case);
+        }
+        return benchmark_case.message_bytes;
+      },
+      .observe =
+          [](const Case& benchmark_case, const LaunchBoard& board, std::vector<Observation>& observations) {
+            if constexpr (requires { Workload::observe(benchmark_case, board, observations); }) {
+              Workload::observe(benchmark_case, board, observations);
+            }
+          },
+      .make = [](const Case& benchmark_case, const Shape& shape, const TrialOptions& options) {
+        const auto make = [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
+          return std::make_unique<W<Form>>(benchmark_case, shape, options);
+        };
+        if constexpr (requires { Workload::every_capacity; }) {
+          return with_form<T>(shape.capacity, make);
+        } else {
+          return make(std::type_identity<T>{});
+        }
+      }};
 }
 
 template <Transport T>
@@ -61,23 +116,27 @@ bool register_transport() {
   static_assert(CopySender<S> || LoanSender<S>,
                 "what a link opens for sending must be a sender (harness/contract.h)");
   static_assert(CopyReceiver<R> || LoanReceiver<R>, "what a link opens for receiving must be a receiver");
-  TransportEntry entry{
-      .traits = {.name = std::string(T::name),
-                 .facts = T::facts,
-                 .duplex = DuplexTransport<T>,
-                 .copy_send = CopySender<S>,
-                 .loan_send = LoanSender<S>,
-                 .copy_receive = CopyReceiver<R>,
-                 .loan_receive = LoanReceiver<R>,
-                 .workloads = {}},
-      .workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>()},
-      .make_probe = [](const Case& benchmark_case, const Shape& shape) -> std::unique_ptr<Work> {
-        return std::make_unique<CapacityProbe<T>>(benchmark_case, shape);
-      },
-      .make_link = [](const Shape& shape) -> std::unique_ptr<AnyLink> {
-        return std::make_unique<ErasedLink<T>>(shape);
-      },
-      .attach = nullptr};
+  TransportEntry entry;
+  entry.traits.name = T::name;
+  entry.traits.facts = T::facts;
+  entry.traits.duplex = DuplexTransport<T>;
+  entry.traits.copy_send = CopySender<S>;
+  entry.traits.loan_send = LoanSender<S>;
+  entry.traits.copy_receive = CopyReceiver<R>;
+  entry.traits.loan_receive = LoanReceiver<R>;
+  entry.traits.rendezvous = rendezvous_of<T>;
+  entry.traits.unbounded = HasUnbounded<T>;
+  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>()};
+  entry.make_probe = [](const Case& benchmark_case, const Shape& shape) {
+    return with_form<T>(shape.capacity, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
+      return std::make_unique<CapacityProbe<Form>>(benchmark_case, shape);
+    });
+  };
+  entry.make_link = [](const Shape& shape) {
+    return with_form<T>(shape.capacity, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
+      return std::make_unique<ErasedLink<Form>>(shape);
+    });
+  };
   if constexpr (Attachable<T>) {
     entry.attach = [](const Shape& shape, const std::string& address) -> std::unique_ptr<AnyLink> {
       return std::make_unique<ErasedLink<T>>(shape, address);

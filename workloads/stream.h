@@ -3,6 +3,10 @@
 // shows how steadily the messages flow: each window's duration is recorded.
 #pragma once
 
+#include <array>
+
+#include "harness/traits.h"
+#include "workloads/backlog.h"
 #include "workloads/endpoints.h"
 #include "workloads/timed_work.h"
 
@@ -12,8 +16,23 @@ template <Transport T>
 class Stream final : public Work {
  public:
   static constexpr std::string_view name = "stream";
-  static constexpr std::string_view role_names[] = {"sender 0", "receiver 1"};
+  static constexpr std::string_view samples = "window_ns";
+  static constexpr std::array<std::string_view, 1> takes{"work"};
+  static constexpr bool one_clock = false;
+  static constexpr bool every_capacity = true;
   static constexpr std::uint64_t windows = 1'024;
+
+  static std::vector<RoleKind> roles(const Case&) {
+    return {{.name = "sender 0", .sends = true, .counts = true}, {.name = "receiver 1", .receives = true}};
+  }
+  static std::string unfit(const Case& benchmark_case, const TransportTraits&) {
+    return work_needs_tries(benchmark_case);
+  }
+
+  static void observe(const Case& benchmark_case, const LaunchBoard& board,
+                      std::vector<Observation>& observations) {
+    observe_backlog(benchmark_case, board.roles[0], observations);
+  }
 
   Stream(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
       : case_(benchmark_case), shape_(shape), options_(options) {}
@@ -59,9 +78,10 @@ class Stream final : public Work {
     RoleBoard& board = role.board();
     CostMeter meter;
     std::uint64_t sequence = 0;
-    lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
+    lead_phases(role, within_backlog(options_, *sender_), [&](std::uint64_t messages, bool timed) {
       if (timed) {
         meter.start();
+        writer.toil() = {case_.work};
         board.begin_ns = now_ns();
       }
       for (std::uint64_t i = 0; i < messages; ++i) {
@@ -72,9 +92,11 @@ class Stream final : public Work {
         board.end_ns = now_ns();
         board.cost = meter.stop();
         board.timed_messages = messages;
+        keep_toil(board, case_.send_wait, writer.toil());
       }
     });
     writer.finish();
+    keep_backlog(board, *sender_);
     role.announce({PhaseKind::drain, 0});
     role.conclude();
   }
@@ -97,6 +119,7 @@ class Stream final : public Work {
           }
           const std::uint64_t window = (messages + windows - 1) / windows;
           board.messages_per_sample = window;
+          reader.toil() = {case_.work};
           receive();
           // From the end of the first receive: before it lies the waiting for the sender to begin.
           std::uint64_t before_ns = board.begin_ns = now_ns();
@@ -109,6 +132,7 @@ class Stream final : public Work {
           }
           for (; left > 0; --left) receive();
           board.end_ns = now_ns();
+          keep_toil(board, case_.receive_wait, reader.toil());
         },
         [&] {
           while (reader.read_unless_closed()) {

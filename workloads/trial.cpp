@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <memory>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 
@@ -34,7 +37,7 @@ Shape shape_of(const Case& benchmark_case) {
           .directory = {}};
 }
 
-LaunchSpec spec_for(const Case& benchmark_case, const std::vector<std::string_view>& role_names,
+LaunchSpec spec_for(const Case& benchmark_case, const std::vector<RoleKind>& roles,
                     const std::vector<std::vector<int>>& role_pus, const TrialContext& context) {
   LaunchSpec spec{.roles = {},
                   .isolation = context.isolation,
@@ -48,8 +51,8 @@ LaunchSpec spec_for(const Case& benchmark_case, const std::vector<std::string_vi
   // Progress is counted in whole messages, so a huge one has its own time.
   constexpr double slowest_bytes_per_s = 50e6;
   spec.stall_s += static_cast<double>(benchmark_case.message_bytes) / slowest_bytes_per_s;
-  for (std::size_t role = 0; role < role_names.size(); ++role) {
-    spec.roles.push_back({std::string(role_names[role]), role_pus.at(role)});
+  for (std::size_t role = 0; role < roles.size(); ++role) {
+    spec.roles.push_back({roles[role].name, role_pus.at(role)});
   }
   return spec;
 }
@@ -59,19 +62,29 @@ std::optional<CapacityFacts::Limit> limit_from(const RoleBoard& role) {
   return CapacityFacts::Limit{role.limit_value, role.limit_unit, role.limit_source};
 }
 
-Distribution distribution_of(const RoleBoard& role, std::string_view of) {
-  const Histogram& histogram = role.histogram;
-  return {.of = std::string(of),
-          .messages_per_sample = role.messages_per_sample,
-          .count = histogram.count(),
-          .min_ns = histogram.min_ns(),
-          .max_ns = histogram.max_ns(),
-          .mean_ns = histogram.mean_ns(),
-          .p50_ns = histogram.percentile(0.5),
-          .p90_ns = histogram.percentile(0.9),
-          .p99_ns = histogram.percentile(0.99),
-          .p999_ns = histogram.percentile(0.999),
-          .histogram = histogram.encode()};
+// Of all roles that took samples; nullopt when none did.
+std::optional<Distribution> distribution_of(const LaunchBoard& board, std::size_t roles,
+                                            std::string_view of) {
+  auto merged = std::make_unique<Histogram>();
+  Histogram& histogram = *merged;
+  std::uint64_t messages_per_sample = 0;
+  for (const RoleBoard& role : std::span(board.roles, roles)) {
+    if (role.messages_per_sample == 0) continue;
+    messages_per_sample = std::max(messages_per_sample, role.messages_per_sample);
+    histogram.merge(role.histogram);
+  }
+  if (messages_per_sample == 0) return std::nullopt;
+  return Distribution{.of = std::string(of),
+                      .messages_per_sample = messages_per_sample,
+                      .count = histogram.count(),
+                      .min_ns = histogram.min_ns(),
+                      .max_ns = histogram.max_ns(),
+                      .mean_ns = histogram.mean_ns(),
+                      .p50_ns = histogram.percentile(0.5),
+                      .p90_ns = histogram.percentile(0.9),
+                      .p99_ns = histogram.percentile(0.99),
+                      .p999_ns = histogram.percentile(0.999),
+                      .histogram = histogram.encode()};
 }
 
 void add(Integrity& sum, const Integrity& part) {
@@ -91,38 +104,45 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   const WorkloadEntry* workload = transport.find_workload(benchmark_case.workload);
   if (workload == nullptr) throw std::out_of_range("no workload is named " + benchmark_case.workload);
 
-  const LaunchSpec spec = spec_for(benchmark_case, workload->role_names, role_pus, context);
+  const std::vector<RoleKind> kinds = workload->roles(benchmark_case);
+  const LaunchSpec spec = spec_for(benchmark_case, kinds, role_pus, context);
   const std::unique_ptr<Work> work = workload->make(benchmark_case, shape_of(benchmark_case), options);
   const SharedLaunchBoard board;
   if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) return *failure;
 
-  const bool round_trips = benchmark_case.workload == "ping_pong";
   Measurement measurement;
   measurement.roles = role_reports(spec, *board);
   measurement.isolation = context.isolation.description;
   measurement.cache_line_round_trip_ns = board->cache_line_round_trip_ns;
-  measurement.messages = board->roles[0].timed_messages;
   measurement.warm_up_messages = board->roles[0].warm_up_messages;
-  measurement.bytes = measurement.messages * benchmark_case.message_bytes * (round_trips ? 2 : 1);
   measurement.limit = limit_from(board->roles[0]);
-  const RoleBoard& last = board->roles[round_trips ? 0 : 1];
-  measurement.distribution = distribution_of(last, round_trips ? "round_trip_ns" : "window_ns");
-  for (std::size_t role = 0; role < spec.roles.size(); ++role) {
-    add(measurement.integrity, board->roles[role].integrity);
+  measurement.distribution = distribution_of(*board, kinds.size(), workload->samples);
+  // The span: from the first begin of any role that has one to the last end.
+  constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+  Span span{never, 0};
+  std::uint64_t first_send_ns = never, first_receipt_ns = never;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const RoleBoard& role = board->roles[i];
+    add(measurement.integrity, role.integrity);
+    if (kinds[i].counts) measurement.messages += role.timed_messages;
+    if (role.begin_ns == 0) continue;
+    span = {std::min(span.begin_ns, role.begin_ns), std::max(span.end_ns, role.end_ns)};
+    std::uint64_t& first = kinds[i].sends ? first_send_ns : first_receipt_ns;
+    first = std::min(first, role.begin_ns);
   }
+  measurement.bytes = measurement.messages * workload->bytes_per_message(benchmark_case);
   measurement.integrity.detection_limit = detection_limit(benchmark_case.message_bytes);
+  workload->observe(benchmark_case, *board, measurement.observations);
 
-  Span span{board->roles[0].begin_ns, last.end_ns};
-  if (!transport.traits.facts.carries) {
-    // Nothing makes one role wait for the other, so either may be the first or the last.
-    span = {std::min(span.begin_ns, last.begin_ns), std::max(span.end_ns, board->roles[0].end_ns)};
+  // A receiver begins when its first receive has ended; over null nothing makes it wait for a sender.
+  if (transport.traits.facts.carries && first_receipt_ns != never && first_receipt_ns < first_send_ns) {
+    return LaunchFailure{LaunchFailure::Kind::failed,
+                         fmt::format("the clock went backwards between the roles: the first receive ended {} "
+                                     "ns before the first send began",
+                                     first_send_ns - first_receipt_ns)};
   }
   if (span.end_ns <= span.begin_ns) {
-    return LaunchFailure{
-        LaunchFailure::Kind::failed,
-        fmt::format("the clock went backwards between the roles: the last receive ended {} ns "
-                    "before the first send began",
-                    span.begin_ns - span.end_ns)};
+    return LaunchFailure{LaunchFailure::Kind::failed, "the timed part has no duration"};
   }
   measurement.span_ns = span.end_ns - span.begin_ns;
 
@@ -153,7 +173,7 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
     return facts;
   }
   probed.send_wait = probed.receive_wait = Wait::spin;
-  const LaunchSpec spec = spec_for(probed, {"sender 0", "receiver 1"}, {{}, {}}, context);
+  const LaunchSpec spec = spec_for(probed, {{.name = "sender 0"}, {.name = "receiver 1"}}, {{}, {}}, context);
   const std::unique_ptr<Work> work = transport.make_probe(probed, shape_of(probed));
   const SharedLaunchBoard board;
   if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) {

@@ -141,7 +141,8 @@ Table workloads_table(const Workbench& workbench) {
       const WorkloadEntry* found = entry.find_workload(workload);
       if (found == nullptr) continue;
       transports.push_back(entry.traits.name);
-      roles.assign(found->role_names.begin(), found->role_names.end());
+      roles.clear();
+      for (const RoleKind& role : found->roles(Case{})) roles.push_back(role.name);
     }
     table.rows.push_back({workload, Cell{join(roles, ", "), Cell(roles).json}, transports});
   }

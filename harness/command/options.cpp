@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <regex>
 #include <set>
 
@@ -28,7 +29,8 @@ constexpr std::uint64_t most_launches = 1000;
 // The texts behind the options that select cases, before they are understood.
 struct CaseTexts {
   std::string suite, transport, workload, wait, access, size, capacity, limits, placement, touch, sched,
-      launches, min_time, seed, senders, receivers, filter;
+      launches, min_time, seed, filter;
+  std::map<std::string_view, std::string> further;  // by the key of further_parameters()
 };
 
 void add_case_options(CLI::App& app, CaseTexts& texts) {
@@ -47,8 +49,11 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
   app.add_option("--placement", texts.placement,
                  "same_pu, same_core, same_l3 ..., unpinned, or PU indexes (0+1)")
       ->type_name("LIST");
-  app.add_option("--senders", texts.senders, "senders per link (1)")->type_name("N");
-  app.add_option("--receivers", texts.receivers, "receivers per link (1)")->type_name("N");
+  for (const Parameter& parameter : further_parameters()) {
+    if (parameter.option.empty()) continue;
+    app.add_option(std::string(parameter.option), texts.further[parameter.key], std::string(parameter.help))
+        ->type_name("LIST");
+  }
   app.add_option("--touch", texts.touch, "which bytes of a message are written and read")
       ->type_name("full|header");
   app.add_option("--sched", texts.sched, "the roles' scheduler")->type_name("other|fifo:N");
@@ -128,9 +133,14 @@ CaseOptions understand(const CaseTexts& texts, const KnownNames& known) {
     if (!valid_sched(texts.sched)) refuse("--sched", texts.sched, scheds_allowed);
     narrowing.sched = texts.sched;
   }
-  for (const auto& [option, text] :
-       {std::pair("--senders", &texts.senders), {"--receivers", &texts.receivers}}) {
-    if (!text->empty() && *text != "1") refuse(option, *text, "1, as ping_pong and stream have one of each");
+  for (const Parameter& parameter : further_parameters()) {
+    const auto text = texts.further.find(parameter.key);
+    if (text == texts.further.end() || text->second.empty()) continue;
+    for (const std::string_view word : split(text->second, ',')) {
+      Case parsed_into;
+      if (!parameter.parse(word, parsed_into)) refuse(parameter.option, word, parameter.allowed);
+      narrowing.further[std::string(parameter.key)].push_back(parameter.text(parsed_into));
+    }
   }
   if (const auto launches = parse_number_option("--launches", texts.launches, 1, most_launches)) {
     options.launches = static_cast<unsigned>(*launches);

@@ -86,10 +86,14 @@ RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topolog
   return header;
 }
 
+const WorkloadEntry& workload_of(const Case& c) {
+  return *Registry::instance().find(c.transport)->find_workload(c.workload);
+}
+
 // How many messages a verified launch moves: enough to go round most rings and pipes, bounded in bytes.
 std::uint64_t verified_messages(const Case& benchmark_case) {
   constexpr std::uint64_t fewest = 8;
-  const bool round_trips = benchmark_case.workload == "ping_pong";
+  const bool round_trips = workload_of(benchmark_case).one_clock;
   const std::uint64_t most = round_trips ? 500 : 4'000;
   const std::uint64_t most_bytes = std::uint64_t{8} << 20;
   return std::clamp(most_bytes / benchmark_case.message_bytes, fewest, most);
@@ -246,8 +250,8 @@ class Run {
       fail(planned, round, *failure);
     } else {
       auto& measurement = std::get<Measurement>(outcome);
-      // A stream begins by one role's clock and ends by the other's; a round trip needs but one.
-      if (!header_.machine.clock.ordered && planned.benchmark_case.workload == "stream") {
+      // Most workloads begin by one role's clock and end by another's; a round trip needs but one.
+      if (!header_.machine.clock.ordered && !workload_of(planned.benchmark_case).one_clock) {
         measurement.verdict.grade = Grade::invalid;
         measurement.verdict.reasons.push_back("the clock was found disordered between processors");
       }

@@ -37,6 +37,20 @@ TrialContext Workbench::context(const Case& benchmark_case, int interrupt_fd) {
   return {topology_, isolation(benchmark_case.limits), interrupt_fd};
 }
 
+namespace {
+
+// For questions about roles and parameters, which have the same answers over every transport that has it.
+const WorkloadEntry& workload_of(const Case& c) {
+  if (const WorkloadEntry* own = Registry::instance().find(c.transport)->find_workload(c.workload))
+    return *own;
+  for (const TransportEntry& other : Registry::instance().transports()) {
+    if (const WorkloadEntry* entry = other.find_workload(c.workload)) return *entry;
+  }
+  throw std::out_of_range("no workload is named " + c.workload);
+}
+
+}  // namespace
+
 PlacementAnswer Workbench::place(std::string_view placement, unsigned roles) const {
   try {
     const Placement placed = resolve(topology_, placement, roles);
@@ -50,6 +64,11 @@ Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64
   const PlanInputs inputs{
       .transports = transports_,
       .workloads = workloads_,
+      .roles = [](const Case& c) { return workload_of(c).roles(c); },
+      .unfit =
+          [](const Case& c) {
+            return workload_of(c).unfit(c, Registry::instance().find(c.transport)->traits);
+          },
       .place = [this](std::string_view placement, unsigned roles) { return place(placement, roles); },
       .admit =
           [this](const std::vector<Case>& asked) { return why_not_buildable(asked, context(asked.front())); },
