@@ -306,7 +306,8 @@ class RingSender {
     // acquire: the receiver has read the slots below the cursor before we write them again.
     free_until_ = header_->cursor.load(std::memory_order_acquire) + place_.capacity;
     if (place_.position != free_until_) return Io::done;
-    return header_->receiver_left.load(std::memory_order_relaxed) != 0 ? Io::closed : Io::again;
+    // acquire: whoever looks once more after this sees all that was released before the receiver left.
+    return header_->receiver_left.load(std::memory_order_acquire) != 0 ? Io::closed : Io::again;
   }
 
   DoorbellEnd own_bell_;
