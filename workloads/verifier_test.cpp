@@ -1,0 +1,267 @@
+// The verifier is shown to see: transports that lose, repeat or reorder every tenth message are named by it,
+// and the same one that does not is not.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "harness/fail.h"
+#include "harness/mailbox_checker.h"
+#include "harness/memory_map.h"
+#include "harness/ring_link.h"
+#include "harness/shared_ring.h"
+#include "harness/test_work.h"
+#include "workloads/registry.h"
+#include "workloads/trial.h"
+
+namespace ipcmark {
+namespace {
+
+enum class Fault { none, loses, repeats, reorders };
+
+// Every tenth message is dropped, sent again after itself, or held back until the next one has been sent.
+template <class Sender, Fault fault>
+class FaultySender {
+ public:
+  explicit FaultySender(Sender sender) : sender_(std::move(sender)) {}
+
+  Io send(std::span<const std::byte> message) {
+    if (late_is_due_) {
+      if (const Io io = send_late(); io != Io::done) return io;
+    }
+    const bool strikes = fault != Fault::none && count_ % 10 == 9;
+    const bool withholds = strikes && fault != Fault::repeats;
+    if (!withholds) {
+      if (const Io io = sender_.send(message); io != Io::done) return io;
+      late_is_due_ = !late_.empty();
+    }
+    if (strikes && fault != Fault::loses) {
+      late_.assign(message.begin(), message.end());
+      late_is_due_ = fault == Fault::repeats;
+    }
+    ++count_;
+    return Io::done;
+  }
+  Io finish() {
+    if (!late_.empty()) {
+      if (const Io io = send_late(); io != Io::done) return io;
+    }
+    return sender_.finish();
+  }
+  void wait_to_send() { sender_.wait_to_send(); }
+
+ private:
+  Io send_late() {
+    const Io io = sender_.send(late_);
+    if (io == Io::done) late_.clear(), late_is_due_ = false;
+    return io;
+  }
+
+  Sender sender_;
+  std::uint64_t count_ = 0;
+  std::vector<std::byte> late_;
+  bool late_is_due_ = false;
+};
+
+// Memory that the roles inherit.
+class Inherited {
+ public:
+  class Mapping {
+   public:
+    explicit Mapping(std::shared_ptr<MemoryMap> memory) : memory_(std::move(memory)) {}
+    std::span<std::byte> bytes() const { return memory_->bytes(); }
+
+   private:
+    std::shared_ptr<MemoryMap> memory_;
+  };
+
+  Inherited(const Shape&, std::size_t bytes) {
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) fail("mmap");
+    memory_ = std::make_shared<MemoryMap>(memory, bytes);
+  }
+  Mapping map() const { return Mapping(memory_); }
+
+ private:
+  std::shared_ptr<MemoryMap> memory_;
+};
+
+constexpr std::string_view name_of(Fault fault) {
+  switch (fault) {
+    case Fault::loses:
+      return "loses";
+    case Fault::repeats:
+      return "repeats";
+    case Fault::reorders:
+      return "reorders";
+    default:
+      return "works";
+  }
+}
+
+template <Fault fault>
+class FaultyRing {
+ public:
+  static constexpr std::string_view name = name_of(fault);
+  static constexpr Facts facts{.summary = "for a test",
+                               .model = Facts::Model::shared_memory,
+                               .send_waits = ring_waits,
+                               .receive_waits = ring_waits};
+
+  explicit FaultyRing(const Shape& shape) : link_(name, shape) {}
+
+  auto open_sender(unsigned index, Meeting& meeting) {
+    return FaultySender<decltype(link_.open_sender(index, meeting)), fault>(
+        link_.open_sender(index, meeting));
+  }
+  auto open_receiver(unsigned index, Meeting& meeting) { return link_.open_receiver(index, meeting); }
+
+ private:
+  RingLink<Inherited> link_;
+};
+
+using WorkingRing = FaultyRing<Fault::none>;
+using RepeatingRing = FaultyRing<Fault::repeats>;
+using ReorderingRing = FaultyRing<Fault::reorders>;
+IPCMARK_TRANSPORT(WorkingRing);
+IPCMARK_TRANSPORT(RepeatingRing);
+IPCMARK_TRANSPORT(ReorderingRing);
+
+constexpr std::uint64_t messages = 100;
+
+struct Verdict {
+  std::uint64_t lost = 0, duplicated = 0, reordered = 0, corrupted = 0;
+  friend bool operator==(const Verdict&, const Verdict&) = default;
+  friend std::ostream& operator<<(std::ostream& out, const Verdict& v) {
+    return out << "lost " << v.lost << ", duplicated " << v.duplicated << ", reordered " << v.reordered
+               << ", corrupted " << v.corrupted;
+  }
+};
+Verdict verdict_of(const Integrity& integrity) {
+  return {integrity.lost, integrity.duplicated, integrity.reordered, integrity.corrupted};
+}
+
+// One sender, one receiver, by the loops and the checker that workloads use.
+template <Fault fault>
+Verdict verdict_on_a_stream(std::size_t bytes, bool every_byte) {
+  Case measured;
+  measured.message_bytes = bytes;
+  const Shape shape{.message_bytes = bytes,
+                    .capacity = Capacity::bounded(4),
+                    .send_wait = Wait::futex,
+                    .receive_wait = Wait::futex};
+  Links<FaultyRing<fault>> links;
+  TestWork work;
+  work.link_count = 1;
+  work.on_build = [&](const std::string&) { links.build(shape, 1); };
+  std::optional<SenderEnd<FaultyRing<fault>>> sender;
+  std::optional<ReceiverEnd<FaultyRing<fault>>> receiver;
+  work.on_open = [&](Role& role) {
+    if (role.index() == 0) {
+      sender.emplace(links[0].open_sender(0, role.meeting(0)));
+    } else {
+      receiver.emplace(links[0].open_receiver(0, role.meeting(0)));
+    }
+  };
+  work.on_run = [&](Role& role) {
+    if (role.index() == 0) {
+      with_writer(*sender, measured, [&](auto& writer) {
+        for (std::uint64_t i = 0; i < messages; ++i) writer.write(i);
+        writer.finish();
+      });
+    } else {
+      with_reader(*receiver, measured, every_byte, [&](auto& reader) {
+        while (reader.read_unless_closed()) {
+        }
+        reader.checker().finish(messages);
+        role.board().integrity = reader.checker().counts();
+      });
+    }
+  };
+  const SharedLaunchBoard board;
+  EXPECT_EQ(outcome_of(test_spec(2), work, *board), "");
+  return verdict_of(board->roles[1].integrity);
+}
+
+TEST(TheVerifier, NamesWhatATransportDoesToAStream) {
+  for (const std::size_t bytes : {1u, 8u, 64u}) {
+    for (const bool every_byte : {false, true}) {
+      EXPECT_EQ(verdict_on_a_stream<Fault::none>(bytes, every_byte), Verdict{});
+      EXPECT_EQ(verdict_on_a_stream<Fault::loses>(bytes, every_byte), (Verdict{.lost = 10}));
+      EXPECT_EQ(verdict_on_a_stream<Fault::repeats>(bytes, every_byte), (Verdict{.duplicated = 10}));
+      // The last one is held back until the end and so comes in its place.
+      EXPECT_EQ(verdict_on_a_stream<Fault::reorders>(bytes, every_byte), (Verdict{.reordered = 9}));
+    }
+  }
+}
+
+// Several senders, each with the fault, and several receivers.
+template <Fault fault>
+Verdict verdict_on_a_mailbox(unsigned senders, unsigned receivers, bool exact) {
+  constexpr std::size_t bytes = 64;
+  const SharedRingShape ring{4, bytes, senders, receivers, Wait::futex, Wait::futex};
+  const Inherited region({}, SharedRing::bytes_needed(ring.capacity, bytes));
+  SharedRing::initialise(region.map().bytes(), ring);
+  MailboxChecker checker({senders, receivers, bytes, Touch::full, messages, exact});
+  TestWork work;
+  work.on_run = [&](Role& role) {
+    std::vector<std::byte> message(bytes);
+    if (role.index() < senders) {
+      FaultySender<SharedRingSender, fault> sender(SharedRingSender(region.map().bytes()));
+      const auto wait = [&] { sender.wait_to_send(); };
+      for (std::uint64_t i = 0; i < messages; ++i) {
+        fill(message, role.index(), i, Touch::full);
+        until_done([&] { return sender.send(message); }, wait, "send");
+      }
+      until_done([&] { return sender.finish(); }, wait, "finish");
+    } else {
+      SharedRingReceiver receiver(region.map().bytes());
+      MailboxReceiverChecker judge = checker.receiver(role.index() - senders);
+      for (Io io; (io = receiver.receive(message)) != Io::closed;) {
+        if (io == Io::done) {
+          judge.observe(read(message, Touch::full));
+        } else {
+          receiver.wait_to_receive();
+        }
+      }
+    }
+  };
+  EXPECT_EQ(outcome_of(test_spec(senders + receivers), work), "");
+  return verdict_of(checker.judge(std::vector<std::uint64_t>(senders, messages)));
+}
+
+TEST(TheVerifier, NamesWhatATransportDoesToAMailbox) {
+  for (const bool exact : {false, true}) {
+    EXPECT_EQ(verdict_on_a_mailbox<Fault::none>(3, 3, exact), Verdict{});
+    EXPECT_EQ(verdict_on_a_mailbox<Fault::loses>(3, 3, exact), (Verdict{.lost = 30}));
+    EXPECT_EQ(verdict_on_a_mailbox<Fault::repeats>(3, 3, exact).duplicated, 30u);
+    EXPECT_EQ(verdict_on_a_mailbox<Fault::repeats>(3, 1, exact), (Verdict{.duplicated = 30}));
+    EXPECT_EQ(verdict_on_a_mailbox<Fault::reorders>(3, 1, exact), (Verdict{.reordered = 27}));
+  }
+}
+
+// All the way to the reason that a person reads.
+TEST(TheVerifier, FailsTheCaseOfATransportThatIsNotIntact) {
+  const Topology topology = Topology::of_this_machine();
+  const auto reason = [&](std::string_view transport) -> std::string {
+    Case measured;
+    measured.workload = "stream";
+    measured.transport = transport;
+    measured.send_wait = measured.receive_wait = Wait::futex;
+    TrialOptions options;
+    options.fixed_messages = 95;
+    const TrialOutcome outcome = run_trial(measured, {{}, {}}, options, {topology, test_isolation()});
+    const auto* failure = std::get_if<LaunchFailure>(&outcome);
+    return failure == nullptr ? "" : failure->reason;
+  };
+  EXPECT_EQ(reason("works"), "");
+  EXPECT_THAT(reason("repeats"), testing::HasSubstr("0 lost, 9 duplicated, 0 reordered, 0 corrupted of 104"));
+  EXPECT_THAT(reason("reorders"), testing::HasSubstr("0 lost, 0 duplicated, 9 reordered, 0 corrupted of 95"));
+}
+
+}  // namespace
+}  // namespace ipcmark
