@@ -38,8 +38,10 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
       ->type_name("NAME|FILE");
   app.add_option("--transport", texts.transport, "only these transports")->type_name("LIST");
   app.add_option("--workload", texts.workload, "only these workloads")->type_name("LIST");
-  app.add_option("--wait", texts.wait,
-                 "block, poll, spin, yield, futex, adaptive; send+receive when they differ")
+  app.add_option(
+         "--wait", texts.wait,
+         "block, poll, epoll, spin, yield, futex, adaptive, semaphore, sysv_semaphore, condvar, eventfd; "
+         "send+receive when they differ")
       ->type_name("LIST");
   app.add_option("--access", texts.access, "copy, loan; send+receive when they differ")->type_name("LIST");
   app.add_option("--size", texts.size, "64, 4Ki, 1Mi, 64..1Mi (powers of two), 64..1Mi*4")->type_name("LIST");
