@@ -56,6 +56,69 @@ std::string as_text(const Table& table) {
   return text;
 }
 
+// Broken at blanks to lines of at most `width` columns; a longer word has a line of its own.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines{""};
+  for (const std::string_view word : split(text, ' ')) {
+    std::string& line = lines.back();
+    if (!line.empty() && text_width(line) + 1 + text_width(word) > width) {
+      lines.emplace_back(word);
+    } else {
+      line += (line.empty() ? "" : " ") + std::string(word);
+    }
+  }
+  return lines;
+}
+
+// A wide table as several, one below the other, each of at most `columns` columns and led by the first
+// column. Heads are as wide as what stands below them, and wrapped.
+std::string as_blocks(const Table& table, std::size_t columns) {
+  std::vector<std::size_t> widths;
+  for (const std::string& name : table.head) {
+    widths.push_back(0);
+    for (const std::string_view word : split(name, ' ')) {
+      widths.back() = std::max(widths.back(), text_width(word));
+    }
+  }
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i].text));
+  }
+  // So that in 80 columns something fits beside a long cell.
+  constexpr std::size_t gap = 2, widest = 54;
+  for (std::size_t& width : widths) width = std::min(width, widest);
+  std::string text;
+  for (std::size_t first = 1, end; first < widths.size(); first = end) {
+    std::size_t used = widths[0] + gap + widths[first];
+    for (end = first + 1; end < widths.size() && used + gap + widths[end] <= columns; ++end) {
+      used += gap + widths[end];
+    }
+    if (used > columns) widths[first] -= std::min(widths[first] - 1, used - columns);  // one column, too wide
+    const auto add = [&](auto text_of, bool at_the_bottom) {
+      std::vector<std::vector<std::string>> cells;
+      std::size_t height = 0;
+      for (std::size_t i = 0; i < end; i = i == 0 ? first : i + 1) {
+        cells.push_back(wrapped(text_of(i), widths[i]));
+        height = std::max(height, cells.back().size());
+      }
+      for (std::size_t line = 0; line < height; ++line) {
+        std::string joined;
+        for (std::size_t cell = 0; cell < cells.size(); ++cell) {
+          const std::size_t above = at_the_bottom ? height - cells[cell].size() : 0;
+          const bool there = line >= above && line - above < cells[cell].size();
+          joined +=
+              pad_right(there ? cells[cell][line - above] : "", widths[cell == 0 ? 0 : first + cell - 1]);
+          joined.append(gap, ' ');
+        }
+        text += joined.substr(0, joined.find_last_not_of(' ') + 1) + "\n";
+      }
+    };
+    if (first > 1) text += "\n";
+    add([&](std::size_t i) { return table.head[i]; }, true);
+    for (const auto& row : table.rows) add([&](std::size_t i) { return row[i].text; }, false);
+  }
+  return text;
+}
+
 std::string as_json(const Table& table) {
   std::string text = "[";
   for (const auto& row : table.rows) {
@@ -116,19 +179,125 @@ std::string_view word(Facts::Standard standard) {
   return "-";
 }
 
+std::string_view word(Facts::Addressing addressing) {
+  switch (addressing) {
+    case Facts::Addressing::symmetric:
+      return "symmetric";
+    case Facts::Addressing::asymmetric:
+      return "asymmetric";
+    case Facts::Addressing::mailbox:
+      break;
+  }
+  return "mailbox";
+}
+std::string_view word(Facts::Outlives outlives) {
+  switch (outlives) {
+    case Facts::Outlives::nothing:
+      return "nothing";
+    case Facts::Outlives::object:
+      return "object";
+    case Facts::Outlives::messages:
+      break;
+  }
+  return "messages";
+}
+std::string_view word(Facts::Rights rights) {
+  switch (rights) {
+    case Facts::Rights::none:
+      return "none";
+    case Facts::Rights::together:
+      return "together";
+    case Facts::Rights::apart:
+      break;
+  }
+  return "apart";
+}
+std::string_view word(Facts::Interception interception) {
+  switch (interception) {
+    case Facts::Interception::none:
+      return "nothing";
+    case Facts::Interception::copy:
+      return "copy";
+    case Facts::Interception::take:
+      break;
+  }
+  return "take";
+}
+
+Cell how_many(unsigned most) {
+  return most == Facts::any_number ? Cell{"any", "null"} : Cell(std::size_t{most});
+}
+Cell size_or(std::string_view without, const std::optional<std::uint64_t>& bytes) {
+  return bytes ? Cell{format_bytes(*bytes), std::to_string(*bytes)} : Cell{std::string(without), "null"};
+}
+
 Table transports_table(const Workbench& workbench) {
-  Table table{{"transport", "model", "naming", "keeps", "direction", "scope", "standard", "lossy",
-               "send waits", "receive waits", "send access", "receive access", "summary"},
+  Table table{{"transport",
+               "summary",
+               "model",
+               "naming",
+               "opened by",
+               "addressing",
+               "establishment",
+               "open is rendezvous",
+               "direction",
+               "most senders",
+               "most receivers",
+               "links per pair",
+               "keeps",
+               "largest message",
+               "bounded by",
+               "largest shared message",
+               "lossy",
+               "sender sees death",
+               "receiver sees death",
+               "surplus writer withholds end",
+               "outlives its makers",
+               "rights",
+               "third process can",
+               "scope",
+               "standard",
+               "send access",
+               "receive access",
+               "send waits",
+               "receive waits"},
               {}};
   for (const TransportTraits& transport : workbench.transports()) {
     const Facts& facts = transport.facts;
-    table.rows.push_back({transport.name, word(facts.model), word(facts.naming),
-                          facts.unit == Facts::Unit::bytes ? "bytes" : "messages",
-                          transport.duplex ? "duplex" : "one-way",
-                          facts.scope == Facts::Scope::network ? "network" : "machine", word(facts.standard),
-                          Cell::yes_no(facts.lossy), words_of(facts.send_waits),
-                          words_of(facts.receive_waits), access_of(transport.copy_send, transport.loan_send),
-                          access_of(transport.copy_receive, transport.loan_receive), facts.summary});
+    const bool strangers = facts.naming != Facts::Naming::none;
+    const bool shared = facts.most_senders > 1 || facts.most_receivers > 1;
+    const bool handshake = facts.establishment == Facts::Establishment::explicit_link;
+    const Cell send_waits(words_of(facts.send_waits)), receive_waits(words_of(facts.receive_waits));
+    table.rows.push_back(
+        {transport.name,
+         facts.summary,
+         word(facts.model),
+         word(facts.naming),
+         strangers ? "strangers" : "relatives",
+         word(facts.addressing),
+         handshake ? "explicit" : "implicit",
+         Cell::yes_no(facts.open_is_rendezvous),
+         transport.duplex ? "duplex" : "one-way",
+         how_many(facts.most_senders),
+         how_many(facts.most_receivers),
+         how_many(facts.most_links_per_pair),
+         facts.unit == Facts::Unit::bytes ? "bytes" : "messages",
+         size_or("any", facts.largest_message),
+         facts.message_setting.empty() ? Cell{"-", "null"} : Cell(facts.message_setting),
+         size_or(shared ? "any" : "-", facts.largest_shared_message),
+         Cell::yes_no(facts.lossy),
+         Cell::yes_no(facts.sender_sees_death),
+         Cell::yes_no(facts.receiver_sees_death),
+         Cell::yes_no(facts.surplus_writer_withholds_end),
+         word(facts.outlives_its_makers),
+         word(facts.rights),
+         word(facts.third_process_can),
+         facts.scope == Facts::Scope::network ? "network" : "machine",
+         word(facts.standard),
+         access_of(transport.copy_send, transport.loan_send),
+         access_of(transport.copy_receive, transport.loan_receive),
+         send_waits,
+         Cell{send_waits.text == receive_waits.text ? "the same" : receive_waits.text, receive_waits.json}});
   }
   return table;
 }
@@ -238,7 +407,7 @@ Plan chosen_plan(const CaseOptions& options, Workbench& workbench) {
   return plan;
 }
 
-std::string list(const ListOptions& options, Workbench& workbench) {
+std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns) {
   const auto table = [&]() -> Table {
     switch (options.what) {
       case ListOptions::What::transports:
@@ -254,7 +423,8 @@ std::string list(const ListOptions& options, Workbench& workbench) {
     }
     return cases_table(chosen_plan(options.cases, workbench));
   }();
-  return options.json ? as_json(table) : as_text(table);
+  if (options.json) return as_json(table);
+  return options.what == ListOptions::What::transports ? as_blocks(table, columns) : as_text(table);
 }
 
 }  // namespace ipcmark

@@ -14,7 +14,8 @@ Suite chosen_suite(const CaseOptions& options);
 // Its plan on this machine; the filter is applied. Throws UsageError, FileError, std::invalid_argument.
 Plan chosen_plan(const CaseOptions& options, Workbench& workbench);
 
-// The text for standard output.
-std::string list(const ListOptions& options, Workbench& workbench);
+// The text for standard output. What has many columns, the transports, is broken to be read in so many
+// columns of a terminal.
+std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns);
 
 }  // namespace ipcmark

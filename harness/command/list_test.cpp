@@ -8,6 +8,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
 
 #include "harness/text.h"
 
@@ -20,8 +23,9 @@ using testing::StartsWith;
 
 class ListTest : public testing::Test {
  protected:
-  std::string text(ListOptions::What what, bool json = false, CaseOptions cases = {}) {
-    return list({.what = what, .json = json, .cases = std::move(cases)}, workbench_);
+  std::string text(ListOptions::What what, bool json = false, CaseOptions cases = {},
+                   std::size_t columns = 100) {
+    return list({.what = what, .json = json, .cases = std::move(cases)}, workbench_, columns);
   }
   std::string refusal(const CaseOptions& options) {
     try {
@@ -51,21 +55,47 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-TEST_F(ListTest, ShowsEveryTransportOnALineUnderTheHead) {
-  const std::vector<std::string> lines = lines_of(text(ListOptions::What::transports));
-  ASSERT_EQ(lines.size(), workbench_.transports().size() + 2);
-  EXPECT_THAT(lines[0], StartsWith("transport"));
-  for (std::size_t i = 0; i < workbench_.transports().size(); ++i) {
-    EXPECT_THAT(lines[i + 1], StartsWith(workbench_.transports()[i].name));
+TEST_F(ListTest, ShowsEveryTransportInEveryBlockThatFitsTheTerminal) {
+  for (const std::size_t columns : {80, 120, 1'000}) {
+    SCOPED_TRACE(columns);
+    std::size_t blocks = 1;
+    std::map<std::string, std::size_t> shown;
+    for (const std::string& line : lines_of(text(ListOptions::What::transports, false, {}, columns))) {
+      EXPECT_LE(text_width(line), columns) << line;
+      if (!line.empty() && line[0] != ' ') ++shown[line.substr(0, line.find(' '))];
+      if (line.empty()) ++blocks;
+    }
+    --blocks;  // the text ends with a line's end
+    EXPECT_EQ(blocks > 1, columns < 1'000);
+    EXPECT_EQ(shown.size(), workbench_.transports().size() + 1);
+    for (const auto& [name, times] : shown) EXPECT_EQ(times, blocks) << name;
   }
 }
 
+TEST_F(ListTest, LosesNoFactWhereverItBreaks) {
+  const auto words_of_row = [&](std::size_t columns) {
+    std::multiset<std::string> words;
+    std::istringstream read(text(ListOptions::What::transports, false, {}, columns));
+    for (std::string word; read >> word;) {
+      if (word != "transport") words.insert(word);
+    }
+    for (const std::string& name : workbench_.transport_names()) words.erase(name);
+    return words;
+  };
+  EXPECT_EQ(words_of_row(80), words_of_row(1'000));
+  EXPECT_EQ(words_of_row(40), words_of_row(1'000));
+}
+
 TEST_F(ListTest, AlignsItsColumns) {
-  const std::vector<std::string> lines = lines_of(text(ListOptions::What::transports));
-  const std::size_t column = lines[0].find("model");
-  for (std::size_t i = 1; i + 1 < lines.size(); ++i) {
-    EXPECT_EQ(lines[i][column - 1], ' ');
-    EXPECT_NE(lines[i][column], ' ');
+  const std::vector<std::string> lines = lines_of(text(ListOptions::What::transports, false, {}, 1'000));
+  const auto head = std::find_if(lines.begin(), lines.end(),
+                                 [](const std::string& line) { return line.starts_with("transport"); });
+  ASSERT_NE(head, lines.end());
+  const std::size_t column = head->find("model");
+  for (auto line = head + 1; line + 1 < lines.end(); ++line) {
+    if ((*line)[0] == ' ') continue;  // a long cell goes on
+    EXPECT_EQ((*line)[column - 1], ' ');
+    EXPECT_NE((*line)[column], ' ');
   }
 }
 
@@ -74,6 +104,10 @@ TEST_F(ListTest, GivesProgramsTypedValues) {
   EXPECT_THAT(transports, HasSubstr(R"({"transport": "pipe", )"));
   EXPECT_THAT(transports, HasSubstr(R"("send_waits": ["block", )"));
   EXPECT_THAT(transports, HasSubstr(R"("lossy": false)"));
+  EXPECT_THAT(transports, HasSubstr(R"("most_senders": 1, )"));
+  EXPECT_THAT(transports, HasSubstr(R"("most_senders": null, )"));
+  EXPECT_THAT(transports, HasSubstr(R"("largest_shared_message": 4096, )"));
+  EXPECT_THAT(transports, HasSubstr(R"("bounded_by": "kernel.msgmax", )"));
   EXPECT_THAT(text(ListOptions::What::workloads, true), HasSubstr(R"("workload": "ping_pong")"));
   EXPECT_THAT(text(ListOptions::What::placements, true),
               HasSubstr(R"({"placement": "same_pu", "here": true, "pus": [)"));

@@ -244,7 +244,7 @@ int dispatch(const Options& options, const std::vector<std::string>& command_lin
   if (const auto* chosen = std::get_if<RunOptions>(&options)) return run(*chosen, command_line);
   if (const auto* chosen = std::get_if<ListOptions>(&options)) {
     Workbench here;
-    fmt::print("{}", list(*chosen, here));
+    fmt::print("{}", list(*chosen, here, columns_of(stdout)));
     return all_well;
   }
   if (const auto* chosen = std::get_if<ReportOptions>(&options)) return report(*chosen);
