@@ -319,7 +319,9 @@ class SegmentSender {
   void look_at_backlog() {
     // relaxed: a count, and nothing that is read or written depends on it.
     released_ = header_->released.load(std::memory_order_relaxed);
-    peak_messages_ = std::max(peak_messages_, place_.position - released_);
+    // A message that was sent was there, though nobody may have looked in time.
+    const std::uint64_t one_at_least = std::min<std::uint64_t>(place_.position, 1);
+    peak_messages_ = std::max({peak_messages_, place_.position - released_, one_at_least});
     look_beyond_ = peak_messages_ + std::max(least_slack, peak_messages_ / 32);
   }
 
