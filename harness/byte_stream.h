@@ -63,6 +63,7 @@ class ByteStreamSender {
     return Io::done;
   }
   void wait_to_send() { ready_(stream_.get()); }
+  bool within_message() const { return sent_bytes_ != 0; }
   int fd() const { return stream_.get(); }
 
  private:

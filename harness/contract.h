@@ -53,6 +53,7 @@ struct Shape {
   Wait receive_wait = Wait::block;
   Access send_access = Access::copy;
   Access receive_access = Access::copy;
+  Overflow overflow = Overflow::wait;
   std::string directory{};  // the launch's own, mode 0700; names in the file system go here
 };
 
@@ -149,6 +150,18 @@ concept LoanSender = SenderBase<S> && requires(S sender, std::span<std::byte>& s
   { sender.commit() } -> std::same_as<Io>;
 };
 
+// A sender that may have handed over a part of a message when it says `again`: that one must go on.
+template <class S>
+concept SendsInPieces = requires(const S sender) {
+  { sender.within_message() } -> std::same_as<bool>;
+};
+
+// A sender that can take the oldest message out of the link again; `again` when there is none.
+template <class S>
+concept DropsOldest = requires(S sender) {
+  { sender.drop_oldest() } -> std::same_as<Io>;
+};
+
 template <class R>
 concept ReceiverBase = requires(R receiver) {
   { receiver.wait_to_receive() } -> std::same_as<void>;
@@ -205,12 +218,15 @@ concept Transport = std::constructible_from<T, const Shape&> &&
   { T::facts } -> std::convertible_to<const Facts&>;
 };
 
-// A transport may have another kind of link for a capacity that its own cannot have: types T::Unbounded and
-// T::NativeRendezvous, transports themselves, of the same name and facts. T(shape) refuses those capacities.
+// A transport may have another kind of link for what its own cannot have: types T::Unbounded and
+// T::NativeRendezvous for those capacities, which T(shape) refuses, and T::Shared for several senders or
+// receivers. They are transports themselves, of the same name and facts.
 template <class T>
 concept HasUnbounded = Transport<typename T::Unbounded>;
 template <class T>
 concept HasNativeRendezvous = Transport<typename T::NativeRendezvous>;
+template <class T>
+concept HasShared = Transport<typename T::Shared>;
 
 // Such a form of T over a Link(name, shape).
 template <class T, class Link>
@@ -219,6 +235,9 @@ class FormOf : public Link {
   static constexpr std::string_view name = T::name;
   static constexpr Facts facts = T::facts;
   explicit FormOf(const Shape& shape) : Link(name, shape) {}
+  FormOf(const Shape& shape, const std::string& address) requires
+      std::constructible_from<Link, std::string_view, const Shape&, const std::string&>
+      : Link(name, shape, address) {}
 };
 
 // What must live until every role has ended although the link itself is dropped once all are open: a kernel

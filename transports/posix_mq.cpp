@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "harness/descriptor.h"
 #include "harness/end_marks.h"
@@ -39,7 +40,10 @@ CapacityFacts::Limit queue_limit(const Descriptor& queue) {
 class QueueSender {
  public:
   QueueSender(Descriptor queue, const Shape& shape, const Meeting& meeting)
-      : queue_(std::move(queue)), ready_(shape.send_wait, POLLOUT), end_marks_(meeting, shape.receivers) {}
+      : queue_(std::move(queue)),
+        ready_(shape.send_wait, POLLOUT),
+        message_bytes_(shape.message_bytes),
+        end_marks_(meeting, shape.receivers) {}
 
   Io send(std::span<const std::byte> message) {
     while (mq_send(queue_.get(), reinterpret_cast<const char*>(message.data()), message.size(), 0) != 0) {
@@ -53,11 +57,21 @@ class QueueSender {
     return end_marks_.leave([&] { return send({&nothing, 0}); });
   }
   void wait_to_send() { ready_(queue_.get()); }
+  Io drop_oldest() {
+    oldest_.resize(message_bytes_);
+    while (mq_receive(queue_.get(), oldest_.data(), oldest_.size(), nullptr) < 0) {
+      if (errno == EAGAIN) return Io::again;
+      if (errno != EINTR) fail("mq_receive of the oldest message");
+    }
+    return Io::done;
+  }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
 
  private:
   Descriptor queue_;
   ReadyWait ready_;
+  std::size_t message_bytes_;
+  std::vector<char> oldest_;  // what was dropped last
   EndMarks end_marks_;
 };
 
@@ -140,7 +154,8 @@ class PosixMq {
   std::string address() const { return name_.text(); }
 
   QueueSender open_sender(unsigned, Meeting& meeting) {
-    return QueueSender(open_queue(name_.text(), O_WRONLY, shape_.send_wait), shape_, meeting);
+    const int access = shape_.overflow == Overflow::drop_old ? O_RDWR : O_WRONLY;
+    return QueueSender(open_queue(name_.text(), access, shape_.send_wait), shape_, meeting);
   }
   QueueReceiver open_receiver(unsigned, Meeting&) {
     return QueueReceiver(open_queue(name_.text(), O_RDONLY, shape_.receive_wait), shape_);

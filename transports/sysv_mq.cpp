@@ -47,6 +47,7 @@ class TypedSender {
       : queue_(queue),
         flags_(shape.send_wait == Wait::block ? 0 : IPC_NOWAIT),
         ready_(shape.send_wait, 0),
+        message_bytes_(shape.message_bytes),
         message_(shape.message_bytes),
         end_marks_(meeting, shape.receivers) {}
 
@@ -58,6 +59,14 @@ class TypedSender {
     return end_marks_.leave([this] { return put(end_type, 0); });
   }
   void wait_to_send() { ready_(-1); }
+  Io drop_oldest() {
+    constexpr long first_of_any_type = 0;
+    while (msgrcv(queue_, message_.raw(), message_bytes_, first_of_any_type, IPC_NOWAIT) < 0) {
+      if (errno == ENOMSG) return Io::again;
+      if (errno != EINTR) fail("msgrcv of the oldest message");
+    }
+    return Io::done;
+  }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
 
  private:
@@ -73,6 +82,7 @@ class TypedSender {
   int queue_;
   int flags_;
   ReadyWait ready_;
+  std::size_t message_bytes_;
   TypedMessage message_;
   EndMarks end_marks_;
 };

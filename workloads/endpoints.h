@@ -263,6 +263,38 @@ class Writer {
     }
   }
 
+  // Whether the message got into the link. Without room for it: as the overflow says. `drop_old` drops
+  // others, `dropped` of them, in its favour.
+  bool write_or_drop(std::uint64_t sequence, Overflow overflow, std::uint64_t& dropped) {
+    for (;;) {
+      switch (try_write(sequence)) {
+        case Io::done:
+          return true;
+        case Io::closed:
+          throw PeerClosed("send: the other side has closed the link");
+        case Io::again:
+          ++toil_.empty_tries;
+          break;
+      }
+      if constexpr (SendsInPieces<Sender>) {
+        if (sender_.within_message()) {
+          sender_.wait_to_send();
+          continue;
+        }
+      }
+      if (overflow == Overflow::fail) {
+        throw std::runtime_error("overflow: no room for message " + std::to_string(sequence));
+      }
+      if (overflow == Overflow::drop_new) {
+        ++dropped;
+        return false;
+      }
+      if constexpr (DropsOldest<Sender>) {
+        if (sender_.drop_oldest() == Io::done) ++dropped;
+      }
+    }
+  }
+
   // One attempt, for probes: may leave a part of the message in the link, which the next attempt completes.
   Io try_write(std::uint64_t sequence) {
     if constexpr (access == Access::loan) {

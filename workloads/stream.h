@@ -17,7 +17,7 @@ class Stream final : public Work {
  public:
   static constexpr std::string_view name = "stream";
   static constexpr std::string_view samples = "window_ns";
-  static constexpr std::array<std::string_view, 1> takes{"work"};
+  static constexpr std::array<std::string_view, 2> takes{"overflow", "work"};
   static constexpr bool one_clock = false;
   static constexpr bool every_capacity = true;
   static constexpr std::uint64_t windows = 1'024;
@@ -25,8 +25,23 @@ class Stream final : public Work {
   static std::vector<RoleKind> roles(const Case&) {
     return {{.name = "sender 0", .sends = true, .counts = true}, {.name = "receiver 1", .receives = true}};
   }
-  static std::string unfit(const Case& benchmark_case, const TransportTraits&) {
-    return work_needs_tries(benchmark_case);
+  static std::string unfit(const Case& c, const TransportTraits& traits) {
+    if (c.overflow == Overflow::wait) return work_needs_tries(c);
+    const std::string what = traits.name + ": overflow " + std::string(to_string(c.overflow));
+    if (!traits.facts.carries) return what + ": it holds nothing, and never overflows";
+    if (c.send_wait == Wait::block)
+      return what + ": a sender that waits by block sleeps when the link is full";
+    if (c.capacity == Capacity::rendezvous()) return what + ": a rendezvous has room for nothing";
+    if (c.capacity == Capacity::unbounded()) return what + ": an unbounded link is never full";
+    if (c.overflow == Overflow::drop_old && !DropsOldest<SenderEnd<T>>) {
+      return what + ": its sender cannot take a message back";
+    }
+    constexpr std::uint64_t whole_number_bytes = 6;  // of a sequence number, see harness/payload.h
+    if (c.message_bytes < whole_number_bytes) {
+      return what +
+             ": a message of under 6 B does not carry its whole number, and a dropped one would not show";
+    }
+    return work_needs_tries(c);
   }
 
   static void observe(const Case& benchmark_case, const LaunchBoard& board,
@@ -84,14 +99,24 @@ class Stream final : public Work {
         writer.toil() = {case_.work};
         board.begin_ns = now_ns();
       }
-      for (std::uint64_t i = 0; i < messages; ++i) {
-        writer.write(sequence);
+      const std::uint64_t dropped_before = board.dropped;
+      if (case_.overflow == Overflow::wait) {
+        for (std::uint64_t i = 0; i < messages; ++i) {
+          writer.write(sequence);
+          role.moved(++sequence);
+        }
+      } else {
+        for (std::uint64_t i = 1; i < messages; ++i) {
+          writer.write_or_drop(sequence, case_.overflow, board.dropped);
+          role.moved(++sequence);
+        }
+        writer.write(sequence);  // by the last one of a phase the receiver knows that it is over
         role.moved(++sequence);
       }
       if (timed) {
         board.end_ns = now_ns();
         board.cost = meter.stop();
-        board.timed_messages = messages;
+        board.timed_messages = messages - (board.dropped - dropped_before);
         keep_toil(board, case_.send_wait, writer.toil());
       }
     });
@@ -106,15 +131,23 @@ class Stream final : public Work {
     RoleBoard& board = role.board();
     CostMeter meter;
     std::uint64_t received = 0;
+    std::uint64_t numbered = 0;  // messages of all phases so far, dropped ones included
     const auto receive = [&] {
       reader.read();
       role.moved(++received);
     };
+    // Where messages may be dropped: until the last one's number has come.
+    const auto all_there = [&] { return reader.checker().next() >= numbered; };
     follow_phases(
         role, meter,
         [&](std::uint64_t messages, bool timed) {
+          numbered += messages;
           if (!timed) {
-            for (std::uint64_t i = 0; i < messages; ++i) receive();
+            if (case_.overflow == Overflow::wait) {
+              for (std::uint64_t i = 0; i < messages; ++i) receive();
+            } else {
+              while (!all_there()) receive();
+            }
             return;
           }
           const std::uint64_t window = (messages + windows - 1) / windows;
@@ -123,21 +156,32 @@ class Stream final : public Work {
           receive();
           // From the end of the first receive: before it lies the waiting for the sender to begin.
           std::uint64_t before_ns = board.begin_ns = now_ns();
-          std::uint64_t left = messages - 1;
-          for (; left >= window; left -= window) {
-            for (std::uint64_t i = 0; i < window; ++i) receive();
+          const auto end_window = [&] {
             const std::uint64_t after_ns = now_ns();
             board.histogram.record(after_ns - before_ns);
             before_ns = after_ns;
+          };
+          if (case_.overflow == Overflow::wait) {
+            std::uint64_t left = messages - 1;
+            for (; left >= window; left -= window) {
+              for (std::uint64_t i = 0; i < window; ++i) receive();
+              end_window();
+            }
+            for (; left > 0; --left) receive();
+          } else {
+            board.timed_messages = 1;
+            while (!all_there()) {
+              receive();
+              if (++board.timed_messages % window == 0) end_window();
+            }
           }
-          for (; left > 0; --left) receive();
           board.end_ns = now_ns();
           keep_toil(board, case_.receive_wait, reader.toil());
         },
         [&] {
           while (reader.read_unless_closed()) {
           }
-          reader.checker().finish(received);
+          reader.checker().finish(numbered);
         });
   }
 

@@ -81,7 +81,8 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
   run_phase(PhaseKind::timed, std::min(timed_messages, options.most_messages));
 }
 
-// For the others. `move` as above; `drain` takes what is left until the stream ends.
+// For the others. `move` as above, and it may set timed_messages where it moves fewer; `drain` takes what is
+// left until the stream ends.
 template <class Move, class Drain>
 void follow_phases(Role& role, CostMeter& meter, Move move, Drain drain) {
   for (;;) {
@@ -97,7 +98,7 @@ void follow_phases(Role& role, CostMeter& meter, Move move, Drain drain) {
     move(phase.messages, phase.kind == PhaseKind::timed);
     if (phase.kind == PhaseKind::timed) {
       role.board().cost = meter.stop();
-      role.board().timed_messages = phase.messages;
+      if (role.board().timed_messages == 0) role.board().timed_messages = phase.messages;
     }
     role.leave();
   }

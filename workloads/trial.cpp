@@ -34,6 +34,7 @@ Shape shape_of(const Case& benchmark_case) {
           .receive_wait = benchmark_case.receive_wait,
           .send_access = benchmark_case.send_access,
           .receive_access = benchmark_case.receive_access,
+          .overflow = benchmark_case.overflow,
           .directory = {}};
 }
 
@@ -120,10 +121,12 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   // The span: from the first begin of any role that has one to the last end.
   constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
   Span span{never, 0};
+  std::uint64_t dropped = 0;
   std::uint64_t first_send_ns = never, first_receipt_ns = never;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const RoleBoard& role = board->roles[i];
     add(measurement.integrity, role.integrity);
+    dropped += role.dropped;
     if (kinds[i].counts) measurement.messages += role.timed_messages;
     if (role.begin_ns == 0) continue;
     span = {std::min(span.begin_ns, role.begin_ns), std::max(span.end_ns, role.end_ns)};
@@ -133,6 +136,17 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   measurement.bytes = measurement.messages * workload->bytes_per_message(benchmark_case);
   measurement.integrity.detection_limit = detection_limit(benchmark_case.message_bytes);
   workload->observe(benchmark_case, *board, measurement.observations);
+
+  // What senders gave up must be what receivers missed, to the message.
+  if (benchmark_case.overflow != Overflow::wait) {
+    if (measurement.integrity.lost != dropped) {
+      return LaunchFailure{LaunchFailure::Kind::failed,
+                           fmt::format("{} messages were dropped, but {} did not arrive", dropped,
+                                       measurement.integrity.lost)};
+    }
+    measurement.integrity.lost = 0;
+    measurement.observations.push_back({"dropped", "messages", static_cast<double>(dropped)});
+  }
 
   // A receiver begins when its first receive has ended; over null nothing makes it wait for a sender.
   if (transport.traits.facts.carries && first_receipt_ns != never && first_receipt_ns < first_send_ns) {

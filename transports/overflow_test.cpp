@@ -1,0 +1,103 @@
+// What senders do when a link is full: over every transport, each message is received or was dropped.
+#include <gtest/gtest.h>
+
+#include <variant>
+
+#include "harness/isolation.h"
+#include "harness/placement.h"
+#include "workloads/trial.h"
+
+namespace ipcmark {
+namespace {
+
+class Overflows : public testing::TestWithParam<std::string> {
+ protected:
+  Case stream_that_overflows(Overflow overflow) const {
+    const TransportTraits& traits = Registry::instance().find(GetParam())->traits;
+    Case c;
+    c.workload = "stream";
+    c.transport = GetParam();
+    c.placement = "unpinned";
+    c.message_bytes = 64;
+    c.capacity = Capacity::bounded(1);
+    c.send_wait = traits.facts.send_waits.contains(Wait::yield) ? Wait::yield : Wait::spin;
+    c.receive_wait = c.send_wait;
+    c.overflow = overflow;
+    return c;
+  }
+  // Empty when the workload takes the case.
+  std::string unfit(const Case& c) const {
+    const TransportEntry& entry = *Registry::instance().find(c.transport);
+    return entry.find_workload(c.workload)->unfit(c, entry.traits);
+  }
+  TrialOutcome run(const Case& c, std::uint64_t messages = 20'000) {
+    return run_trial(c, {{}, {}}, {.fixed_messages = messages, .every_byte = true},
+                     {topology_, isolation_, -1});
+  }
+
+  Topology topology_ = Topology::of_this_machine();
+  Isolation isolation_ = probe_isolation(Limits::host);
+};
+
+TEST_P(Overflows, WhatIsNotReceivedWasDropped) {
+  for (const Overflow overflow : {Overflow::drop_new, Overflow::drop_old}) {
+    const Case c = stream_that_overflows(overflow);
+    if (!unfit(c).empty()) {
+      EXPECT_NE(unfit(c).find(to_string(overflow)), std::string::npos) << unfit(c);
+      continue;
+    }
+    const TrialOutcome outcome = run(c);
+    if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
+      EXPECT_EQ(failure->kind, LaunchFailure::Kind::unsupported) << failure->reason;
+      continue;
+    }
+    const auto& measurement = std::get<Measurement>(outcome);
+    ASSERT_EQ(measurement.observations.size(), 1u);
+    EXPECT_EQ(measurement.observations[0].name, "dropped");
+    const auto dropped = static_cast<std::uint64_t>(measurement.observations[0].value);
+    EXPECT_EQ(measurement.integrity.checked + dropped, 20'000u) << to_string(overflow);
+    EXPECT_TRUE(measurement.integrity.clean());
+    EXPECT_EQ(measurement.messages, measurement.roles[1].messages) << "per message received, not per try";
+  }
+}
+
+TEST_P(Overflows, AFullLinkFailsTheCaseThatAsksForIt) {
+  const Case c = stream_that_overflows(Overflow::fail);
+  if (!unfit(c).empty()) GTEST_SKIP() << unfit(c);
+  // More than any link holds beside a receiver that is never as fast as a sender that does not wait.
+  const TrialOutcome outcome = run(c, 2'000'000);
+  const auto* failure = std::get_if<LaunchFailure>(&outcome);
+  ASSERT_NE(failure, nullptr);
+  if (failure->kind == LaunchFailure::Kind::unsupported) GTEST_SKIP() << failure->reason;
+  EXPECT_NE(failure->reason.find("overflow: no room for message"), std::string::npos) << failure->reason;
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const TransportEntry& entry : Registry::instance().transports()) all.push_back(entry.traits.name);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Overflows, testing::ValuesIn(names()),
+                         [](const auto& parameter) { return parameter.param; });
+
+TEST(Overflow, IsRefusedWhereItCouldNotShow) {
+  const TransportEntry& pipe = *Registry::instance().find("pipe");
+  Case c;
+  c.workload = "stream";
+  c.transport = "pipe";
+  c.overflow = Overflow::drop_new;
+  const auto unfit = [&] { return pipe.find_workload("stream")->unfit(c, pipe.traits); };
+  c.send_wait = Wait::block;
+  EXPECT_NE(unfit().find("sleeps when the link is full"), std::string::npos);
+  c.send_wait = Wait::spin;
+  EXPECT_EQ(unfit(), "");
+  c.message_bytes = 5;
+  EXPECT_NE(unfit().find("under 6 B"), std::string::npos);
+  c.message_bytes = 64;
+  c.capacity = Capacity::rendezvous();
+  EXPECT_NE(unfit().find("rendezvous"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ipcmark
