@@ -264,11 +264,14 @@ TEST(Doorbell, WithoutADescriptorLeftEventfdIsUnsupported) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    const rlimit none{0, 0};
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{0, before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &none);
     try {
       const DoorbellParts kernel("posix_shm", Wait::eventfd);
     } catch (const Unsupported& reason) {
+      setrlimit(RLIMIT_NOFILE, &before);
       _exit(std::string_view(reason.what()).starts_with("posix_shm: eventfd was refused (") ? 0 : 1);
     } catch (...) {
     }
