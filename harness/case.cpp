@@ -107,6 +107,51 @@ bool parse_rendezvous(std::string_view text, Case& c) {
               c.rendezvous);
 }
 
+bool parse_hops(std::string_view text, Case& c) {
+  const auto is_word = [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_';
+  };
+  bool word_begun = false;
+  for (const char letter : text) {
+    if (!is_word(letter) && !(letter == '+' && word_begun)) return false;
+    word_begun = letter != '+';
+  }
+  return word_begun && (c.hops = text, true);
+}
+
+// A command may hold what ids and lists are made of; then, as everything but plain letters, its bytes stand
+// as %XX (RFC 3986, section 2.1).
+bool stands_for_itself(char letter) {
+  return letter > ' ' && letter <= '~' && letter != '/' && letter != ',' && letter != '%';
+}
+std::string filter_text(const Case& c) {
+  std::string text;
+  for (const char letter : c.filter) {
+    text += stands_for_itself(letter) ? std::string(1, letter)
+                                      : fmt::format("%{:02X}", static_cast<unsigned char>(letter));
+  }
+  return text;
+}
+bool parse_filter(std::string_view text, Case& c) {
+  std::string command;
+  while (!text.empty()) {
+    if (text.front() != '%') {
+      command += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    unsigned byte = 0;
+    if (text.size() < 3) return false;
+    const char* const end = text.data() + 3;
+    if (const auto read = std::from_chars(text.data() + 1, end, byte, 16); read.ptr != end || byte == 0) {
+      return false;
+    }
+    command += static_cast<char>(byte);
+    text.remove_prefix(3);
+  }
+  return !command.empty() && (c.filter = std::move(command), true);
+}
+
 constexpr std::string_view at_least_one = "a whole number from 1";
 constexpr std::string_view up_to_most = "a whole number up to 1000000000";
 
@@ -131,7 +176,12 @@ constexpr std::array parameters{
               number_of<&Case::reply_bytes>, reply_text, parse_reply},
     number_row<&Case::work>("work", "--work", "units of work between two tries, or for each message"),
     number_row<&Case::stages>("stages", "--stages", "filters of a pipeline"),
-    number_row<&Case::pairs>("pairs", "--pairs", "independent pairs at once")};
+    number_row<&Case::pairs>("pairs", "--pairs", "independent pairs at once"),
+    Parameter{"hops", "--hops", "transports of a pipeline's hops, in turn",
+              "names joined by +: pipe+tcp+posix_shm", nullptr, [](const Case& c) { return c.hops; },
+              parse_hops},
+    Parameter{"filter", "--filter", "command that each filter of a pipeline runs",
+              "a command; a byte may stand as %XX", nullptr, filter_text, parse_filter}};
 
 }  // namespace
 

@@ -90,6 +90,9 @@ struct Case {
   std::uint64_t work = 0;         // units of work between two tries, or for each message
   std::uint64_t stages = 0;       // filters between source and sink
   std::uint64_t pairs = 0;        // independent pairs at once
+  std::string hops = "none";      // transports joined by '+': hop i of a pipeline goes over the i-th, modulo
+                                  // their number; none: all over the case's own
+  std::string filter = "none";    // the command that each filter of a pipeline runs; none: its own code
 
   friend auto operator<=>(const Case&, const Case&) = default;
 };

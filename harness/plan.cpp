@@ -202,7 +202,8 @@ class Planner {
     std::map<Limits, std::set<Case>> links;
     for (const Case& c : cases) {
       reasons.push_back(known_reason(c));
-      if (reasons.back().empty()) links[c.limits].insert(link_of(c));
+      if (!reasons.back().empty()) continue;
+      for (const Case& link : inputs_.links(c)) links[c.limits].insert(link_of(link));
     }
     std::map<Case, std::string> refused;
     for (const auto& [limits, distinct] : links) {
@@ -211,7 +212,10 @@ class Planner {
       for (std::size_t i = 0; i < batch.size(); ++i) refused[batch[i]] = answers.at(i);
     }
     for (std::size_t i = 0; i < cases.size(); ++i) {
-      if (reasons[i].empty()) reasons[i] = refused.at(link_of(cases[i]));
+      if (!reasons[i].empty()) continue;
+      for (const Case& link : inputs_.links(cases[i])) {
+        if (reasons[i].empty()) reasons[i] = refused.at(link_of(link));
+      }
     }
     return reasons;
   }

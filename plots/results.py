@@ -190,6 +190,8 @@ class Case:
     work: int = 0
     stages: int = 0
     pairs: int = 0
+    hops: str = ""
+    filter: str = ""
 
     @property
     def further(self) -> str:
@@ -210,7 +212,7 @@ class Case:
         return _both(self.send_access, self.receive_access)
 
 
-_FURTHER = ("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs")
+_FURTHER = ("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter")
 
 
 def _both(send: str, receive: str) -> str:

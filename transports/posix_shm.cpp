@@ -86,6 +86,7 @@ class PosixShm : public RingLink<PosixShmRegion> {
                                .rights = Facts::Rights::together,
                                .third_process_can = Facts::Interception::copy};
 
+  using Region = PosixShmRegion;
   using Unbounded = FormOf<PosixShm, SegmentLink<PosixShmRegion>>;
   using NativeRendezvous = FormOf<PosixShm, SlotRendezvousLink<RingLink<PosixShmRegion>>>;
 

@@ -116,6 +116,7 @@ class SysvShm : public RingLink<SysvShmRegion> {
                                .rights = Facts::Rights::together,
                                .third_process_can = Facts::Interception::copy};
 
+  using Region = SysvShmRegion;
   using Unbounded = FormOf<SysvShm, SegmentLink<SysvShmRegion>>;
   using NativeRendezvous = FormOf<SysvShm, SlotRendezvousLink<RingLink<SysvShmRegion>>>;
 

@@ -1,4 +1,5 @@
-// A link behind virtual calls: for tests and tools that treat all transports alike. Never timed.
+// A link behind virtual calls, for whatever treats all transports alike: tests, tools, and workloads that are
+// not about single nanoseconds, compiled once for all transports. A virtual call costs about 1 ns a message.
 #pragma once
 
 #include <memory>
@@ -26,6 +27,8 @@ class AnyEndpoint {
   virtual Io release() = 0;
   virtual void wait_to_receive() = 0;
   virtual std::optional<CapacityFacts::Limit> limit() const = 0;
+  // By which the kernel knows it, owned by this object; -1 where there is none.
+  virtual int fd() const = 0;
 };
 
 class AnyLink {
@@ -38,6 +41,38 @@ class AnyLink {
   virtual std::string address() = 0;
   // As the launch's parent does once all have opened; the remains stay until this object goes.
   virtual void drop() = 0;
+};
+
+// A region of shared memory as a transport's links lie in, for workloads that lay something else in it than a
+// queue. Made by the launch's parent, all zero bytes; its name goes with the object that its maker holds.
+class AnyMapping {
+ public:
+  virtual ~AnyMapping() = default;
+  virtual std::span<std::byte> bytes() const = 0;  // page-aligned
+};
+class AnyRegion {
+ public:
+  virtual ~AnyRegion() = default;
+  virtual std::unique_ptr<AnyMapping> map() const = 0;  // throws std::system_error
+};
+
+template <class Region>
+class ErasedRegion final : public AnyRegion {
+ public:
+  ErasedRegion(const Shape& shape, std::size_t bytes) : region_(shape, bytes) {}
+  std::unique_ptr<AnyMapping> map() const override { return std::make_unique<Mapping>(region_.map()); }
+
+ private:
+  class Mapping final : public AnyMapping {
+   public:
+    explicit Mapping(typename Region::Mapping mapping) : mapping_(std::move(mapping)) {}
+    std::span<std::byte> bytes() const override { return mapping_.bytes(); }
+
+   private:
+    typename Region::Mapping mapping_;
+  };
+
+  Region region_;
 };
 
 template <class E>
@@ -82,6 +117,10 @@ class ErasedEndpoint final : public AnyEndpoint {
     lacks("wait_to_receive");
   }
   std::optional<CapacityFacts::Limit> limit() const override { return limit_of(endpoint_); }
+  int fd() const override {
+    if constexpr (requires { endpoint_.fd(); }) return endpoint_.fd();
+    return -1;
+  }
 
  private:
   [[noreturn]] static void lacks(const char* verb) {

@@ -5,7 +5,15 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "workloads/setup.h"
+
 namespace ipcmark {
+namespace {
+
+// A function, because transports register before this file's own objects exist.
+std::vector<WorkloadEntry> erased_workloads() { return {erased_workload_entry<Setup>()}; }
+
+}  // namespace
 
 std::string foreign_parameter(const Case& benchmark_case, std::span<const std::string_view> takes) {
   for (const Parameter& parameter : further_parameters()) {
@@ -38,6 +46,8 @@ void Registry::add(TransportEntry entry) {
   if (place != transports_.end() && place->traits.name == entry.traits.name) {
     throw std::logic_error("two transports are named " + entry.traits.name);
   }
+  for (const WorkloadEntry& workload : erased_workloads()) entry.workloads.push_back(workload);
+  for (const WorkloadEntry& workload : entry.workloads) entry.traits.workloads.emplace_back(workload.name);
   transports_.insert(place, std::move(entry));
 }
 

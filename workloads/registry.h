@@ -21,6 +21,9 @@ namespace ipcmark {
 //   not do: bytes_per_message(case), unfit(case, traits), observe(case, board, observations), every_capacity:
 //   it is instantiated with each form of a transport (workloads/rendezvous.h), for capacities 0 and unbounded
 //   too.
+// A workload that goes through workloads/any_link.h is no template, and tells the same of itself; also
+// links_of(case), where those it makes are not one as the case describes it. Its entry for every transport is
+// erased_workload_entry<W>(), and stands in the list in registry.cpp.
 struct WorkloadEntry {
   std::string_view name;
   std::string_view samples;
@@ -30,6 +33,8 @@ struct WorkloadEntry {
   std::string (*unfit)(const Case&, const TransportTraits&);
   std::uint64_t (*bytes_per_message)(const Case&);  // payload, all directions added
   void (*observe)(const Case&, const LaunchBoard&, std::vector<Observation>&);
+  // The links that a launch of the case makes, each as a case that has such a one.
+  std::vector<Case> (*links)(const Case&);
   std::unique_ptr<Work> (*make)(const Case&, const Shape&, const TrialOptions&);
 };
 
@@ -43,6 +48,8 @@ struct TransportEntry {
   std::unique_ptr<AnyLink> (*make_link)(const Shape&) = nullptr;  // throws Unsupported
   // To a link of that shape and address, made by another process; null where no stranger can.
   std::unique_ptr<AnyLink> (*attach)(const Shape&, const std::string& address) = nullptr;
+  // Memory as its links lie in; null where they lie in none.
+  std::unique_ptr<AnyRegion> (*make_region)(const Shape&, std::size_t bytes) = nullptr;
 
   const WorkloadEntry* find_workload(std::string_view name) const;
 };
@@ -52,7 +59,7 @@ class Registry {
  public:
   static Registry& instance();
 
-  // Throws std::logic_error for a name that is there already.
+  // With the workloads that every transport has. Throws std::logic_error for a name that is there already.
   void add(TransportEntry entry);
   const std::vector<TransportEntry>& transports() const { return transports_; }  // by name
   const TransportEntry* find(std::string_view name) const;
@@ -62,9 +69,9 @@ class Registry {
   std::vector<TransportEntry> transports_;
 };
 
-template <template <class> class W, Transport T>
-WorkloadEntry workload_entry() {
-  using Workload = W<T>;
+// All but how it is made.
+template <class Workload>
+WorkloadEntry described_workload() {
   return {
       .name = Workload::name,
       .samples = Workload::samples,
@@ -97,16 +104,40 @@ WorkloadEntry workload_entry() {
               Workload::observe(benchmark_case, board, observations);
             }
           },
-      .make = [](const Case& benchmark_case, const Shape& shape, const TrialOptions& options) {
-        const auto make = [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
-          return std::make_unique<W<Form>>(benchmark_case, shape, options);
-        };
-        if constexpr (requires { Workload::every_capacity; }) {
-          return with_form<T>(shape.capacity, make);
-        } else {
-          return make(std::type_identity<T>{});
-        }
-      }};
+      .links =
+          [](const Case& benchmark_case) {
+            if constexpr (requires { Workload::links_of(benchmark_case); }) {
+              return Workload::links_of(benchmark_case);
+            }
+            return std::vector{benchmark_case};
+          },
+      .make = nullptr};
+}
+
+template <template <class> class W, Transport T>
+WorkloadEntry workload_entry() {
+  WorkloadEntry entry = described_workload<W<T>>();
+  entry.make = [](const Case& benchmark_case, const Shape& shape, const TrialOptions& options) {
+    const auto make = [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
+      return std::make_unique<W<Form>>(benchmark_case, shape, options);
+    };
+    if constexpr (requires { W<T>::every_capacity; }) {
+      return with_form<T>(shape.capacity, make);
+    } else {
+      return make(std::type_identity<T>{});
+    }
+  };
+  return entry;
+}
+
+template <class W>
+WorkloadEntry erased_workload_entry() {
+  WorkloadEntry entry = described_workload<W>();
+  entry.make = [](const Case& benchmark_case, const Shape& shape,
+                  const TrialOptions& options) -> std::unique_ptr<Work> {
+    return std::make_unique<W>(benchmark_case, shape, options);
+  };
+  return entry;
 }
 
 template <Transport T>
@@ -133,16 +164,21 @@ bool register_transport() {
     });
   };
   entry.make_link = [](const Shape& shape) {
-    return with_form<T>(shape.capacity, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
-      return std::make_unique<ErasedLink<Form>>(shape);
-    });
+    return with_form<T>(shape.capacity,
+                        [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
+                          return std::make_unique<ErasedLink<Form>>(shape);
+                        });
   };
   if constexpr (Attachable<T>) {
     entry.attach = [](const Shape& shape, const std::string& address) -> std::unique_ptr<AnyLink> {
       return std::make_unique<ErasedLink<T>>(shape, address);
     };
   }
-  for (const WorkloadEntry& workload : entry.workloads) entry.traits.workloads.emplace_back(workload.name);
+  if constexpr (requires { typename T::Region; }) {
+    entry.make_region = [](const Shape& shape, std::size_t bytes) -> std::unique_ptr<AnyRegion> {
+      return std::make_unique<ErasedRegion<typename T::Region>>(shape, bytes);
+    };
+  }
   Registry::instance().add(std::move(entry));
   return true;
 }

@@ -149,7 +149,8 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   }
 
   // A receiver begins when its first receive has ended; over null nothing makes it wait for a sender.
-  if (transport.traits.facts.carries && first_receipt_ns != never && first_receipt_ns < first_send_ns) {
+  if (transport.traits.facts.carries && first_receipt_ns != never && first_send_ns != never &&
+      first_receipt_ns < first_send_ns) {
     return LaunchFailure{LaunchFailure::Kind::failed,
                          fmt::format("the clock went backwards between the roles: the first receive ended {} "
                                      "ns before the first send began",
@@ -187,6 +188,7 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
     return facts;
   }
   probed.send_wait = probed.receive_wait = Wait::spin;
+  probed.senders = probed.receivers = 1;
   const LaunchSpec spec = spec_for(probed, {{.name = "sender 0"}, {.name = "receiver 1"}}, {{}, {}}, context);
   const std::unique_ptr<Work> work = transport.make_probe(probed, shape_of(probed));
   const SharedLaunchBoard board;
