@@ -34,7 +34,7 @@ struct WorkloadEntry {
   std::uint64_t (*bytes_per_message)(const Case&);  // payload, all directions added
   void (*observe)(const Case&, const LaunchBoard&, std::vector<Observation>&);
   // The links that a launch of the case makes, each as a case that has such a one.
-  std::vector<Case> (*links)(const Case&);
+  std::vector<Case> (*links_of)(const Case&);
   std::unique_ptr<Work> (*make)(const Case&, const Shape&, const TrialOptions&);
 };
 
@@ -104,7 +104,7 @@ WorkloadEntry described_workload() {
               Workload::observe(benchmark_case, board, observations);
             }
           },
-      .links =
+      .links_of =
           [](const Case& benchmark_case) {
             if constexpr (requires { Workload::links_of(benchmark_case); }) {
               return Workload::links_of(benchmark_case);

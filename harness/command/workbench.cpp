@@ -70,7 +70,7 @@ Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64
             return workload_of(c).unfit(c, Registry::instance().find(c.transport)->traits);
           },
       .place = [this](std::string_view placement, unsigned roles) { return place(placement, roles); },
-      .links = [](const Case& c) { return workload_of(c).links(c); },
+      .links = [](const Case& c) { return workload_of(c).links_of(c); },
       .admit =
           [this](const std::vector<Case>& asked) { return why_not_buildable(asked, context(asked.front())); },
       .processing_units = static_cast<unsigned>(topology_.pus().size())};
