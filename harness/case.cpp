@@ -181,7 +181,7 @@ constexpr std::array parameters{
               "names joined by +: pipe+tcp+posix_shm", nullptr, [](const Case& c) { return c.hops; },
               parse_hops},
     Parameter{"filter", "--filter", "command that each filter of a pipeline runs",
-              "a command; a byte may stand as %XX", nullptr, filter_text, parse_filter}};
+              "a command; bytes may stand as %XX, a comma must (%2C)", nullptr, filter_text, parse_filter}};
 
 }  // namespace
 

@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "harness/case.h"
+#include "harness/clock.h"
+#include "harness/histogram.h"
 #include "workloads/any_link.h"
 #include "workloads/endpoints.h"
 
@@ -95,6 +97,23 @@ class AnyReader {
   Access access_;
   MessageBuffer buffer_;
 };
+
+// How steadily `messages` flow: the durations of about a thousand windows of as many calls of `move_one`
+// each; a rest is moved, but no window. Returns the messages of a window.
+template <class Move>
+std::uint64_t record_windows(std::uint64_t messages, Histogram& histogram, Move move_one) {
+  constexpr std::uint64_t windows = 1'024;
+  const std::uint64_t window = messages / windows + 1;
+  std::uint64_t before_ns = now_ns();
+  for (; messages >= window; messages -= window) {
+    for (std::uint64_t i = 0; i < window; ++i) move_one();
+    const std::uint64_t after_ns = now_ns();
+    histogram.record(after_ns - before_ns);
+    before_ns = after_ns;
+  }
+  for (; messages > 0; --messages) move_one();
+  return window;
+}
 
 // As the reader of a case judges messages: every byte, or stamp and sum.
 inline void judge(SequenceChecker& checker, std::span<const std::byte> message, bool every_byte,

@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "workloads/pipeline.h"
 #include "workloads/setup.h"
 
 namespace ipcmark {
 namespace {
 
 // A function, because transports register before this file's own objects exist.
-std::vector<WorkloadEntry> erased_workloads() { return {erased_workload_entry<Setup>()}; }
+std::vector<WorkloadEntry> erased_workloads() {
+  return {erased_workload_entry<Pipeline>(), erased_workload_entry<Setup>()};
+}
 
 }  // namespace
 
