@@ -41,6 +41,7 @@ class StreamSocketPeer : public ByteStreamSender<SocketOperations>,
                          public ByteStreamReceiver<SocketOperations> {
  public:
   StreamSocketPeer(Descriptor socket, const Shape& shape);
+  int fd() const { return ByteStreamReceiver<SocketOperations>::fd(); }
   std::optional<CapacityFacts::Limit> limit() const {
     return send_buffer_limit(ByteStreamSender<SocketOperations>::fd());
   }
@@ -94,6 +95,7 @@ class MessageSocketPeer {
   }
   void wait_to_send() { ready_to_send_(socket_.get()); }
   void wait_to_receive() { ready_to_receive_(socket_.get()); }
+  int fd() const { return socket_.get(); }
   std::optional<CapacityFacts::Limit> limit() const { return send_buffer_limit(socket_.get()); }
 
  private:

@@ -1019,6 +1019,9 @@ TEST_P(TransportConformance, ItDescribesItselfInOneShortLine) {
 
 TEST_P(TransportConformance, EveryWorkloadRunsOverItVerifiedAndTimed) {
   for (const WorkloadEntry& workload : transport().workloads) {
+    const Case plain = case_of(plain_shape(64), std::string(workload.name));
+    if (!workload.unfit(plain, traits()).empty()) continue;
+    const std::vector<std::vector<int>> unpinned(workload.roles(plain).size());
     for (const bool every_byte : {true, false}) {
       for (const std::size_t bytes : {std::size_t{1}, std::size_t{64}, odd_size()}) {
         SCOPED_TRACE(fmt::format("{} of {} B, {}", workload.name, bytes, every_byte ? "verified" : "timed"));
@@ -1028,7 +1031,7 @@ TEST_P(TransportConformance, EveryWorkloadRunsOverItVerifiedAndTimed) {
         options.timed_ns = 3'000'000;
         options.warm_up_ns = 500'000;
         const TrialOutcome outcome = run_trial(case_of(plain_shape(bytes), std::string(workload.name)),
-                                               {{}, {}}, options, {topology(), test_isolation(Limits::host)});
+                                               unpinned, options, {topology(), test_isolation(Limits::host)});
         const auto* failure = std::get_if<LaunchFailure>(&outcome);
         ASSERT_EQ(failure, nullptr) << failure->reason;
         const auto& measurement = std::get<Measurement>(outcome);
@@ -1037,9 +1040,9 @@ TEST_P(TransportConformance, EveryWorkloadRunsOverItVerifiedAndTimed) {
         EXPECT_GE(measurement.integrity.checked, measurement.messages);
         EXPECT_GT(measurement.messages, 0u);
         EXPECT_GT(measurement.span_ns, 0u);
-        EXPECT_EQ(measurement.roles.size(), 2u);
+        EXPECT_EQ(measurement.roles.size(), unpinned.size());
         if (every_byte) {
-          EXPECT_EQ(measurement.messages, 300u);
+          EXPECT_EQ(measurement.messages % 300, 0u) << "of each role that counts";
         }
       }
     }

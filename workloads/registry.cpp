@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "workloads/burst.h"
+#include "workloads/cross.h"
 #include "workloads/pipeline.h"
 #include "workloads/setup.h"
 
@@ -13,7 +15,8 @@ namespace {
 
 // A function, because transports register before this file's own objects exist.
 std::vector<WorkloadEntry> erased_workloads() {
-  return {erased_workload_entry<Pipeline>(), erased_workload_entry<Setup>()};
+  return {erased_workload_entry<Burst>(), erased_workload_entry<Cross>(), erased_workload_entry<Pipeline>(),
+          erased_workload_entry<Setup>()};
 }
 
 }  // namespace

@@ -9,6 +9,9 @@
 #include "harness/traits.h"
 #include "workloads/any_link.h"
 #include "workloads/capacity_probe.h"
+#include "workloads/client_server.h"
+#include "workloads/duplex.h"
+#include "workloads/pairs.h"
 #include "workloads/ping_pong.h"
 #include "workloads/rendezvous.h"
 #include "workloads/stream.h"
@@ -18,9 +21,9 @@ namespace ipcmark {
 // A workload over one transport. What a workload W<T> tells of itself, as static members:
 //   name; samples: what its histogram holds ("round_trip_ns"); takes: the keys of further_parameters() that
 //   it understands; roles(case); one_clock: its span begins and ends in one role; and where the default does
-//   not do: bytes_per_message(case), unfit(case, traits), observe(case, board, observations), every_capacity:
-//   it is instantiated with each form of a transport (workloads/rendezvous.h), for capacities 0 and unbounded
-//   too.
+//   not do: bytes_per_message(case), unfit(case, traits), observe(case, board, observations), remark(case,
+//   board), links_of(case), every_capacity: it is instantiated with each form of a transport
+//   (workloads/rendezvous.h), for capacities 0 and unbounded too.
 // A workload that goes through workloads/any_link.h is no template, and tells the same of itself; also
 // links_of(case), where those it makes are not one as the case describes it. Its entry for every transport is
 // erased_workload_entry<W>(), and stands in the list in registry.cpp.
@@ -33,6 +36,8 @@ struct WorkloadEntry {
   std::string (*unfit)(const Case&, const TransportTraits&);
   std::uint64_t (*bytes_per_message)(const Case&);  // payload, all directions added
   void (*observe)(const Case&, const LaunchBoard&, std::vector<Observation>&);
+  // Why the launch's figures are not what they seem, which makes them invalid; empty when they are.
+  std::string (*remark)(const Case&, const LaunchBoard&);
   // The links that a launch of the case makes, each as a case that has such a one.
   std::vector<Case> (*links_of)(const Case&);
   std::unique_ptr<Work> (*make)(const Case&, const Shape&, const TrialOptions&);
@@ -104,6 +109,12 @@ WorkloadEntry described_workload() {
               Workload::observe(benchmark_case, board, observations);
             }
           },
+      .remark = [](const Case& benchmark_case, const LaunchBoard& board) -> std::string {
+        if constexpr (requires { Workload::remark(benchmark_case, board); }) {
+          return Workload::remark(benchmark_case, board);
+        }
+        return {};
+      },
       .links_of =
           [](const Case& benchmark_case) {
             if constexpr (requires { Workload::links_of(benchmark_case); }) {
@@ -157,7 +168,8 @@ bool register_transport() {
   entry.traits.loan_receive = LoanReceiver<R>;
   entry.traits.rendezvous = rendezvous_of<T>;
   entry.traits.unbounded = HasUnbounded<T>;
-  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>()};
+  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>(), workload_entry<Duplex, T>(),
+                     workload_entry<Pairs, T>(), workload_entry<ClientServer, T>()};
   entry.make_probe = [](const Case& benchmark_case, const Shape& shape) {
     return with_form<T>(shape.capacity, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
       return std::make_unique<CapacityProbe<Form>>(benchmark_case, shape);

@@ -171,6 +171,10 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
                     integrity.checked)};
   }
   measurement.verdict = judge_launch(benchmark_case, measurement);
+  if (std::string remark = workload->remark(benchmark_case, *board); !remark.empty()) {
+    measurement.verdict.grade = Grade::invalid;
+    measurement.verdict.reasons.insert(measurement.verdict.reasons.begin(), std::move(remark));
+  }
   return measurement;
 }
 

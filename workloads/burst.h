@@ -1,0 +1,57 @@
+// burst: the sender hands over k messages at once (`burst`, else one) while nobody receives; only then the
+// receiver takes them, and the next burst begins when it has. As long as the link holds a whole burst the
+// sender never waits: capacity is what decouples the two in time.
+//
+// Of a burst that does not fit, the receiver is called for as soon as the sender is seen to wait: by an
+// attempt that said `again`, or, where attempts sleep, by a thread that finds the sender asleep at three
+// looks a millisecond apart (harness/thread_state.h). The samples are how long the sender waited in each
+// burst, 0 where it did not: from the first attempt without room to the one that got in, and so on; of those
+// that sleep, the whole attempt.
+//
+// At the end the sender hands over one more burst and ends its process before the receiver begins: what it
+// left behind is still delivered (`delivered_after_exit`). Only what did not fit was taken before.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "workloads/any_ends.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+
+class Burst final : public Work {
+ public:
+  static constexpr std::string_view name = "burst";
+  static constexpr std::string_view samples = "sender_wait_ns";
+  static constexpr std::array<std::string_view, 1> takes{"burst"};
+  static constexpr bool one_clock = false;
+
+  static std::vector<RoleKind> roles(const Case&);
+  static std::string unfit(const Case&, const TransportTraits& traits);
+  static void observe(const Case&, const LaunchBoard& board, std::vector<Observation>& observations);
+
+  Burst(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);
+
+  unsigned links() const override { return 1; }
+  unsigned senders_of(unsigned) const override { return 1; }
+  void build(const std::string& directory) override;
+  void open(Role& role) override;
+  void drop() override { links_.drop(); }
+  void end() override { links_.end(); }
+  void run(Role& role) override;
+
+ private:
+  void send(Role& role);
+  void receive(Role& role);
+
+  Case case_;
+  Shape shape_;
+  TrialOptions options_;
+  const TransportEntry& transport_;
+  AnyLinks links_;
+  std::optional<AnyEnd> end_;
+};
+
+}  // namespace ipcmark

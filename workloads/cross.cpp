@@ -1,0 +1,270 @@
+#include "workloads/cross.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "harness/thread_state.h"
+
+namespace ipcmark {
+namespace {
+
+// Position on the first role's board.
+constexpr unsigned stuck_rounds = 0;
+
+std::uint64_t messages_a_round(const Case& c) { return std::max<std::uint64_t>(1, c.burst); }
+
+bool tries_without_sleep(const Case& c) { return c.send_wait == Wait::spin || c.send_wait == Wait::yield; }
+
+std::string_view word_for(const Case& c) { return tries_without_sleep(c) ? "livelock" : "deadlock"; }
+
+// One role's part, and the thread that watches over it.
+template <class W, class R>
+class Side {
+ public:
+  Side(Role& role, const Case& benchmark_case, AnyEnd& sender, W& writer, R& reader)
+      : role_(role),
+        sender_(sender),
+        writer_(writer),
+        reader_(reader),
+        messages_(messages_a_round(benchmark_case)),
+        tries_without_sleep_(tries_without_sleep(benchmark_case)),
+        watcher_([this](const std::stop_token& stop) { watch(stop); }) {}
+
+  // False when the round got stuck and had to be helped.
+  bool exchange() {
+    const std::uint64_t stage = ++stage_;  // odd: sending
+    stage_of(role_.index()).store(stage);
+    for (std::uint64_t i = 0; i < messages_; ++i) send();
+    if (!helped(++stage_)) {
+      for (std::uint64_t i = 0; i < messages_; ++i) {
+        reader_.read();
+        role_.moved(++moved_);
+      }
+    }
+    received_ += messages_;
+    return recognised().load() != stage;
+  }
+
+  std::uint64_t received() const { return received_; }
+
+ private:
+  // Tickets: what each role is doing, by its count of stages; the stage in which each is stuck; and, on its
+  // board, the stage in which role 0 saw that both are.
+  std::atomic<std::uint64_t>& stage_of(unsigned role) { return role_.launch().tickets[role]; }
+  std::atomic<std::uint64_t>& stuck_in(unsigned role) { return role_.launch().tickets[2 + role]; }
+  std::atomic_ref<std::uint64_t> recognised() {
+    return std::atomic_ref(role_.launch().roles[0].figures[stuck_rounds + 1]);
+  }
+
+  void send() {
+    for (;;) {
+      switch (writer_.try_write(sent_)) {
+        case Io::done:
+          ++sent_;
+          role_.moved(++moved_);
+          return;
+        case Io::again:
+          empty_tries_.fetch_add(1, std::memory_order_relaxed);
+          sender_.wait_to_send();
+          break;
+        case Io::closed:
+          throw PeerClosed("send: the other side has closed the link");
+      }
+    }
+  }
+
+  // Ends the sends. True when the watcher has received this round's messages, or does so now.
+  bool helped(std::uint64_t next_stage) {
+    std::unique_lock lock(mutex_);
+    stage_of(role_.index()).store(next_stage);
+    if (!helping_) return false;
+    help_is_over_.wait(lock, [this] { return help_given_; });
+    helping_ = help_given_ = false;
+    if (failure_) std::rethrow_exception(failure_);
+    return true;
+  }
+
+  // A state in which nothing but the other role's receiving can let this one go on.
+  struct Look {
+    std::uint64_t stage = 0;
+    std::uint64_t moved = 0;
+    friend bool operator==(const Look&, const Look&) = default;
+  };
+
+  void watch(const std::stop_token& stop) {
+    constexpr std::chrono::milliseconds between{20};
+    constexpr std::uint64_t patience_ns = 500'000'000;
+    constexpr unsigned fewest_looks = 20;
+    const unsigned own = role_.index();
+    Look before;
+    std::uint64_t tries_before = 0, since_ns = 0;
+    unsigned looks = 0;
+    std::unique_lock lock(pause_mutex_);
+    while (!pause_.wait_for(lock, stop, between, [] { return false; }) && !stop.stop_requested()) {
+      const Look now{stage_of(own).load(), role_.board().progress.load(std::memory_order_relaxed)};
+      const std::uint64_t tries = empty_tries_.load(std::memory_order_relaxed);
+      const bool both_send = now.stage % 2 == 1 && stage_of(1 - own).load() == now.stage;
+      if (both_send && now == before && (tries_without_sleep_ ? tries != tries_before : main_.sleeps())) {
+        ++looks;
+      } else {
+        looks = 0;
+        since_ns = now_ns();
+      }
+      before = now;
+      tries_before = tries;
+      const bool stuck = looks >= fewest_looks && now_ns() - since_ns >= patience_ns;
+      stuck_in(own).store(stuck ? now.stage : 0);
+      if (own == 0 && stuck && stuck_in(1).load() == now.stage) help(now.stage);
+    }
+  }
+
+  void help(std::uint64_t stage) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stage_of(0).load() != stage || helping_) return;
+      helping_ = true;
+    }
+    ++role_.board().figures[stuck_rounds];
+    recognised().store(stage);
+    try {
+      for (std::uint64_t i = 0; i < messages_; ++i) reader_.read();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    help_given_ = true;
+    help_is_over_.notify_one();
+  }
+
+  Role& role_;
+  AnyEnd& sender_;
+  W& writer_;
+  R& reader_;
+  const std::uint64_t messages_;
+  const bool tries_without_sleep_;
+  std::uint64_t stage_ = 0;
+  std::uint64_t sent_ = 0, received_ = 0, moved_ = 0;
+  std::atomic<std::uint64_t> empty_tries_{0};
+  ThreadState main_;
+  std::mutex mutex_;  // of the three below, and of the end of the sends
+  bool helping_ = false, help_given_ = false;
+  std::condition_variable help_is_over_;
+  std::exception_ptr failure_;
+  std::mutex pause_mutex_;
+  std::condition_variable_any pause_;
+  std::jthread watcher_;  // last: it ends first
+};
+
+}  // namespace
+
+std::vector<RoleKind> Cross::roles(const Case&) {
+  return {{.name = "peer 0", .sends = true, .receives = true, .counts = true},
+          {.name = "peer 1", .sends = true, .receives = true, .counts = true}};
+}
+
+void Cross::observe(const Case& benchmark_case, const LaunchBoard& board,
+                    std::vector<Observation>& observations) {
+  const std::uint64_t stuck = board.roles[0].figures[stuck_rounds];
+  observations.push_back({"completed", "ratio", stuck == 0 ? 1.0 : 0.0});
+  if (stuck == 0) return;
+  observations.push_back({std::string(word_for(benchmark_case)), "rounds", static_cast<double>(stuck)});
+}
+
+std::string Cross::remark(const Case& benchmark_case, const LaunchBoard& board) {
+  if (board.roles[0].figures[stuck_rounds] == 0) return {};
+  return fmt::format(
+      "{}: with {} messages to send first, both roles stand in their sends and neither receives",
+      word_for(benchmark_case), messages_a_round(benchmark_case));
+}
+
+Cross::Cross(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
+    : case_(benchmark_case),
+      shape_(shape),
+      options_(options),
+      transport_(*Registry::instance().find(benchmark_case.transport)) {
+  if (options_.fixed_messages != 0) {
+    options_.fixed_messages =
+        std::max<std::uint64_t>(1, options_.fixed_messages / messages_a_round(benchmark_case));
+  }
+}
+
+void Cross::build(const std::string& directory) {
+  shape_.directory = directory;
+  links_.build(transport_.make_link, shape_, links());
+}
+
+void Cross::open(Role& role) {
+  if (transport_.traits.duplex) {
+    sender_.emplace(links_[0].open_sender(role.index(), role.meeting(0)));
+    receiver_ = sender_;
+  } else if (role.index() == 0) {
+    sender_.emplace(links_[0].open_sender(0, role.meeting(0)));
+    receiver_.emplace(links_[1].open_receiver(0, role.meeting(1)));
+  } else {
+    receiver_.emplace(links_[0].open_receiver(0, role.meeting(0)));
+    sender_.emplace(links_[1].open_sender(0, role.meeting(1)));
+  }
+  role.keep_limit(sender_->limit());
+}
+
+void Cross::run(Role& role) {
+  measure_cache_line(role);
+  RoleBoard& board = role.board();
+  CostMeter meter;
+  const std::uint64_t messages = messages_a_round(case_);
+  with_writer(*sender_, case_, [&](auto& writer) {
+    with_reader(*receiver_, case_, options_.every_byte, [&](auto& reader) {
+      role.lock_memory();
+      Side side(role, case_, *sender_, writer, reader);
+      const auto move = [&](std::uint64_t rounds, bool timed) {
+        const std::uint64_t begin_ns = now_ns();
+        std::uint64_t before_ns = begin_ns, made = 0;
+        for (bool through = true; through && made < rounds; ++made) {
+          through = side.exchange();
+          const std::uint64_t after_ns = now_ns();
+          if (timed && role.index() == 0) board.histogram.record(after_ns - before_ns);
+          before_ns = after_ns;
+        }
+        if (!timed) return;
+        board.begin_ns = begin_ns;
+        board.end_ns = before_ns;
+        board.timed_messages = made * messages;
+      };
+      const auto drain = [&] {
+        while (reader.read_unless_closed()) {
+        }
+        reader.checker().finish(side.received());
+      };
+      if (role.index() == 0) {
+        board.messages_per_sample = 2 * messages;
+        lead_phases(role, options_, [&](std::uint64_t rounds, bool timed) {
+          if (timed) meter.start();
+          move(rounds, timed);
+          if (timed) board.cost = meter.stop();
+        });
+        board.warm_up_messages *= 2 * messages;
+        writer.finish();
+        role.announce({PhaseKind::drain, 0});
+        role.conclude();
+        drain();
+      } else {
+        follow_phases(role, meter, move, [&] {
+          drain();
+          writer.finish();
+        });
+      }
+      board.integrity = reader.checker().counts();
+      board.integrity.every_byte = options_.every_byte;
+    });
+  });
+}
+
+}  // namespace ipcmark

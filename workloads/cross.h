@@ -1,0 +1,59 @@
+// cross: both roles first send k messages (`burst`, else one), then receive k. While k fits into a link the
+// rounds go through. Beyond it both stand in their sends and neither gets to the receive that would free the
+// other: a deadlock where they sleep, a livelock where they spin or yield and try for ever.
+//
+// It is recognised, counted and broken, and the launch then ends as any other: every message arrives intact.
+// A thread in each role looks at it every 20 ms. Its role is stuck once, for half a second on end, both roles
+// have been in the sends of the same round, no message of its own has gone in, and at every look its sender
+// was asleep in the kernel (harness/thread_state.h), or had made new empty tries. A role that merely lacks a
+// processor is neither, so a slow machine delays the verdict and does not make it. When both are stuck, role
+// 0's thread receives what its role would have received; role 1 can then finish its sends, and receives what
+// frees role 0. That round is the last of its phase.
+//
+// The span of a launch that got stuck is mostly the time to recognise it; `remark` says so.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "workloads/any_ends.h"
+#include "workloads/registry.h"
+
+namespace ipcmark {
+
+class Cross final : public Work {
+ public:
+  static constexpr std::string_view name = "cross";
+  static constexpr std::string_view samples = "exchange_ns";
+  static constexpr std::array<std::string_view, 1> takes{"burst"};
+  static constexpr bool one_clock = false;
+
+  static std::vector<RoleKind> roles(const Case&);
+  // completed: 1 or 0; and when it is 0, `deadlock` or `livelock`: the rounds that got stuck.
+  static void observe(const Case& benchmark_case, const LaunchBoard& board,
+                      std::vector<Observation>& observations);
+  // Empty when every round went through.
+  static std::string remark(const Case& benchmark_case, const LaunchBoard& board);
+
+  Cross(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);
+
+  unsigned links() const override { return transport_.traits.duplex ? 1 : 2; }
+  unsigned senders_of(unsigned) const override { return transport_.traits.duplex ? 2 : 1; }
+  void build(const std::string& directory) override;
+  void open(Role& role) override;
+  void drop() override { links_.drop(); }
+  void end() override { links_.end(); }
+  void run(Role& role) override;
+
+ private:
+  Case case_;
+  Shape shape_;
+  TrialOptions options_;
+  const TransportEntry& transport_;
+  AnyLinks links_;
+  std::optional<AnyEnd> sender_, receiver_;  // over a duplex link the same end
+};
+
+}  // namespace ipcmark
