@@ -9,14 +9,17 @@
 #include "workloads/cross.h"
 #include "workloads/pipeline.h"
 #include "workloads/setup.h"
+#include "workloads/state.h"
 
 namespace ipcmark {
 namespace {
 
 // A function, because transports register before this file's own objects exist.
 std::vector<WorkloadEntry> erased_workloads() {
-  return {erased_workload_entry<Burst>(), erased_workload_entry<Cross>(), erased_workload_entry<Pipeline>(),
-          erased_workload_entry<Setup>()};
+  return {
+      erased_workload_entry<Burst>(), erased_workload_entry<Cross>(), erased_workload_entry<Pipeline>(),
+      erased_workload_entry<Setup>(), erased_workload_entry<State>(),
+  };
 }
 
 }  // namespace
