@@ -63,6 +63,9 @@ struct Plan {
   std::uint64_t seed = 0;
   std::vector<PlannedCase> cases;  // in the suite's order, without repeats
   std::vector<SkippedCase> skipped;
+  // What a pairwise suite leaves out besides: combinations whose every pair of values is in one of the above,
+  // and others that cannot be had, with their reason.
+  std::vector<SkippedCase> left_out;
 };
 
 // What the command line asks of each dimension; empty means nothing asked.

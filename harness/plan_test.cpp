@@ -421,6 +421,28 @@ void add_pairs(const Case& c, std::set<std::string>& pairs) {
   }
 }
 
+TEST_F(PlanTest, APairwiseSuiteAccountsForEveryCombination) {
+  grid().workloads = {"ping_pong", "stream"};
+  grid().message_bytes = {1, 64, 4096, 16384};
+  grid().capacities = {Capacity{}, Capacity::bounded(4)};
+  grid().placements = {placement("same_l3"), placement("same_pu"), placement("cross_package")};
+  const Plan full = plan();
+  EXPECT_THAT(full.left_out, IsEmpty());
+  suite_.cover = Suite::Cover::pairwise;
+  const Plan cover = plan();
+  std::set<std::string> all, told;
+  for (const PlannedCase& planned : full.cases) all.insert(planned.id);
+  for (const SkippedCase& skipped : full.skipped) all.insert(skipped.id);
+  for (const PlannedCase& planned : cover.cases) told.insert(planned.id);
+  for (const SkippedCase& skipped : cover.skipped) told.insert(skipped.id);
+  EXPECT_LT(told.size(), all.size());
+  for (const SkippedCase& left_out : cover.left_out) {
+    EXPECT_TRUE(told.insert(left_out.id).second) << left_out.id;
+    EXPECT_NE(left_out.reason, "");
+  }
+  EXPECT_EQ(told, all);
+}
+
 TEST_F(PlanTest, APairwiseSuiteMeetsEveryPairThatTheFullOneHas) {
   grid().workloads = {"ping_pong", "stream"};
   grid().message_bytes = {1, 64, 4096, 16384};

@@ -305,6 +305,15 @@ Json encode(const CaseSummary& summary) {
                          {"p999_ns", or_null(summary.pooled->p999_ns, "pooled.p999_ns")},
                          {"launches_pooled", summary.pooled->launches_pooled}};
   }
+  if (!summary.observations.empty()) {
+    Json list = Json::array();
+    for (const ObservationSummary& observation : summary.observations) {
+      Json entry = {{"name", observation.name}, {"unit", observation.unit}};
+      entry.update(encode(observation.statistic, observation.name));
+      list.push_back(std::move(entry));
+    }
+    figures["observations"] = std::move(list);
+  }
   return {{"id", summary.id},
           {"case", encode(summary.benchmark_case)},
           {"capacity", encode(summary.benchmark_case.capacity, summary.capacity)},

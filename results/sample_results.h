@@ -118,6 +118,9 @@ inline LaunchRecord stream_launch(unsigned round, double slower, std::mt19937_64
   m.bytes = 4096 * m.messages;
   if (round % 2 == 0) m.distribution = distribution_of("window_ns", 70000, 150, random);
   m.roles = {role("sender 0", -1, m.messages, m.span_ns), role("receiver 1", -1, m.messages, m.span_ns)};
+  m.roles[1].empty_tries = 12;
+  m.roles[1].work_done = 120;
+  m.observations = {{"dropped", "messages", 0.5 * round}};
   m.integrity = {0, 0, 0, 0, m.messages, true, 256};
   m.limit = {64, "messages", "ring slots"};
   m.isolation = "subreaper";

@@ -34,11 +34,29 @@ std::optional<Statistic> over_launches(const Group& group, std::optional<double>
   return summarize(values);
 }
 
-bool all_measured_round_trips(const Group& group) {
+bool all_timed_single_events(const Group& group) {
   return std::ranges::all_of(group.launches, [](const LaunchRecord* launch) {
     const auto& distribution = launch->measurement.distribution;
-    return distribution && distribution->of == "round_trip_ns" && distribution->messages_per_sample == 1;
+    return distribution && distribution->of != "window_ns" && distribution->messages_per_sample == 1;
   });
+}
+
+std::vector<ObservationSummary> observations_over_launches(const Group& group) {
+  std::vector<ObservationSummary> summaries;
+  std::vector<std::vector<double>> values;
+  for (const LaunchRecord* launch : group.launches) {
+    for (const Observation& made : launch->measurement.observations) {
+      const auto known = std::ranges::find(summaries, made.name, &ObservationSummary::name);
+      const auto place = static_cast<std::size_t>(known - summaries.begin());
+      if (known == summaries.end()) {
+        summaries.push_back({made.name, made.unit, {}});
+        values.emplace_back();
+      }
+      values[place].push_back(made.value);
+    }
+  }
+  for (std::size_t i = 0; i < summaries.size(); ++i) summaries[i].statistic = summarize(values[i]);
+  return summaries;
 }
 
 PooledPercentiles pool(const Group& group) {
@@ -79,7 +97,8 @@ CaseSummary summarize_case(const std::string& id, const Group& group) {
   summary.messages_per_second = over_launches(group, messages_per_second);
   summary.bytes_per_second = over_launches(group, bytes_per_second);
   summary.cpu_ns_per_message = over_launches(group, cpu_ns_per_message);
-  if (all_measured_round_trips(group)) {
+  summary.observations = observations_over_launches(group);
+  if (all_timed_single_events(group)) {
     summary.p50_ns = over_launches(group, &Distribution::p50_ns);
     summary.p99_ns = over_launches(group, &Distribution::p99_ns);
     summary.pooled = pool(group);

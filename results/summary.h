@@ -18,6 +18,13 @@ struct PooledPercentiles {
   std::size_t launches_pooled = 0;
 };
 
+// An observation over the launches that made it.
+struct ObservationSummary {
+  std::string name;
+  std::string unit;
+  Statistic statistic;
+};
+
 struct CaseSummary {
   std::string id;
   Case benchmark_case;
@@ -28,9 +35,11 @@ struct CaseSummary {
   Statistic messages_per_second;
   Statistic bytes_per_second;
   Statistic cpu_ns_per_message;  // of all roles together
-  std::optional<Statistic> p50_ns,
-      p99_ns;  // round trips; only if every launch has it, else the sample is biased
-  std::optional<PooledPercentiles> pooled;  // round trips
+  // Of single events (round trips, calls), not of windows of many messages; only if every launch has it, else
+  // the sample is biased.
+  std::optional<Statistic> p50_ns, p99_ns;
+  std::optional<PooledPercentiles> pooled;       // of single events
+  std::vector<ObservationSummary> observations;  // in the order first made
 };
 
 // One figure of one launch. All need messages > 0 and span_ns > 0.

@@ -87,5 +87,25 @@ TEST(Summary, PutsAFailedLaunchIntoItsCasesVerdict) {
   EXPECT_EQ(cases[1].verdict.grade, Grade::invalid);
 }
 
+TEST(Summary, TakesAnObservationOverTheLaunchesThatMadeIt) {
+  ResultFile file = sample::results(7);
+  const Case first = file.launches.front().benchmark_case;
+  double value = 1;
+  std::size_t made = 0;
+  for (LaunchRecord& launch : file.launches) {
+    if (case_id(launch.benchmark_case) != case_id(first) || made == 3) continue;
+    launch.measurement.observations = {{"jain_index", "ratio", value}, {"dropped", "messages", 10 * value}};
+    value += 1;
+    ++made;
+  }
+  const CaseSummary summary = summarize_cases(file).front();
+  ASSERT_EQ(summary.observations.size(), 2u);
+  EXPECT_EQ(summary.observations[0].name, "jain_index");
+  EXPECT_EQ(summary.observations[0].statistic.median, 2);
+  EXPECT_EQ(summary.observations[1].unit, "messages");
+  EXPECT_EQ(summary.observations[1].statistic.max, 30);
+  EXPECT_EQ(summary.observations[1].statistic.launches, 3u);
+}
+
 }  // namespace
 }  // namespace ipcmark

@@ -26,6 +26,26 @@ std::string time_or_dash(const std::optional<Statistic>& statistic) {
   return statistic ? format_ns(statistic->median) : "–";
 }
 
+// What a case has beyond the parameters that every case has: "senders:4 work:10".
+std::string further_of(const Case& c) {
+  std::vector<std::string> words;
+  for (const Parameter& parameter : further_parameters()) {
+    if (!is_neutral(parameter, c)) words.push_back(fmt::format("{}:{}", parameter.key, parameter.text(c)));
+  }
+  return join(words, " ");
+}
+
+std::string observed(const ObservationSummary& observation) {
+  const double value = observation.statistic.median;
+  if (observation.unit == "ns") return fmt::format("{} {}", observation.name, format_ns(value));
+  if (observation.unit == "ratio") return fmt::format("{} {:.3g}", observation.name, value);
+  return fmt::format("{} {} {}", observation.name,
+                     value < 1000 ? fmt::format("{:.4g}", value) : format_si(value), observation.unit);
+}
+
+// Whether the workload's figure is the time of single events, or a rate.
+bool shows_times(const CaseSummary& summary) { return summary.p50_ns || summary.pooled; }
+
 std::vector<std::string> row_of(const CaseSummary& summary) {
   const Case& c = summary.benchmark_case;
   std::vector<std::string> row{c.transport,
@@ -33,8 +53,9 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
                                to_string(c.capacity),
                                to_string(c.send_wait, c.receive_wait),
                                to_string(c.send_access, c.receive_access),
-                               c.placement};
-  if (c.workload == "ping_pong") {
+                               c.placement,
+                               further_of(c)};
+  if (shows_times(summary)) {
     row.push_back(time_or_dash(summary.p50_ns));
     row.push_back(summary.p99_ns                             ? format_ns(summary.p99_ns->median)
                   : summary.pooled && summary.pooled->p99_ns ? format_ns(*summary.pooled->p99_ns) + "*"
@@ -49,7 +70,7 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
   return row;
 }
 
-constexpr std::size_t text_columns = 6;  // the rest are numbers
+constexpr std::size_t text_columns = 7;  // the rest are numbers
 
 std::string_view colour_of(Grade grade) {
   switch (grade) {
@@ -65,16 +86,26 @@ std::string_view colour_of(Grade grade) {
 
 std::string group_of(std::string_view workload, const std::vector<CaseSummary>& summaries, bool colour,
                      std::size_t columns) {
-  const bool round_trips = workload == "ping_pong";
-  std::vector<std::vector<std::string>> rows{{"transport", "size", "capacity", "wait", "access", "placement",
-                                              round_trips ? "RTT p50" : "messages",
-                                              round_trips ? "RTT p99" : "payload", "95 %", "CPU"}};
   std::vector<const CaseSummary*> shown;
+  std::vector<std::vector<std::string>> rows(1);
   for (const CaseSummary& summary : summaries) {
     if (summary.benchmark_case.workload != workload) continue;
     rows.push_back(row_of(summary));
     shown.push_back(&summary);
   }
+  const bool times = shows_times(*shown.front());
+  const std::string of = workload == "ping_pong" ? "RTT " : "";
+  rows.front() = {"transport",
+                  "size",
+                  "capacity",
+                  "wait",
+                  "access",
+                  "placement",
+                  "",
+                  times ? of + "p50" : "messages",
+                  times ? of + "p99" : "payload",
+                  "95 %",
+                  "CPU"};
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
@@ -84,6 +115,7 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
     std::size_t width = 2;
     text += "  ";
     for (std::size_t i = 0; i < rows[r].size(); ++i) {
+      if (widths[i] == 0) continue;
       text += i < text_columns ? pad_right(rows[r][i], widths[i]) : pad_left(rows[r][i], widths[i]);
       text += "  ";
       width += widths[i] + 2;
@@ -100,6 +132,13 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
         text += columns == 0 ? reason : clip(reason, columns - std::min(columns, width));
       }
     }
+    text += '\n';
+    if (r == 0 || shown[r - 1]->observations.empty()) continue;
+    std::vector<std::string> words;
+    for (const ObservationSummary& observation : shown[r - 1]->observations)
+      words.push_back(observed(observation));
+    const std::string line = "      " + join(words, ", ");
+    text += columns == 0 ? line : std::string(clip(line, columns));
     text += '\n';
   }
   return text;

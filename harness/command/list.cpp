@@ -350,6 +350,7 @@ Table cases_table(const Plan& plan) {
   Table table{{"case", "skipped because"}, {}};
   for (const PlannedCase& planned : plan.cases) table.rows.push_back({planned.id, Cell::none()});
   for (const SkippedCase& skipped : plan.skipped) table.rows.push_back({skipped.id, skipped.reason});
+  for (const SkippedCase& left_out : plan.left_out) table.rows.push_back({left_out.id, left_out.reason});
   return table;
 }
 
