@@ -27,7 +27,7 @@ endfunction()
 
 add_gtest(harness_test SERIAL SOURCES ${harness_tests} LINK ipcmark_harness PkgConfig::hwloc)
 add_gtest(results_test SOURCES ${results_tests} LINK ipcmark_results nlohmann_json::nlohmann_json)
-add_gtest(workloads_test SERIAL SOURCES ${workloads_tests} LINK ipcmark_workloads)
+add_gtest(workloads_test SERIAL SOURCES ${workloads_tests} LINK ipcmark_transports)
 add_gtest(transports_test SERIAL SOURCES ${transports_tests} LINK ipcmark_transports)
 add_gtest(command_test SERIAL SOURCES ${command_tests} LINK ipcmark_command ipcmark_transports ipcmark_results)
 if(TARGET command_test AND TARGET ipcmark)

@@ -35,6 +35,11 @@ class AnyEnd {
 static_assert(CopySender<AnyEnd> && LoanSender<AnyEnd> && CopyReceiver<AnyEnd> && LoanReceiver<AnyEnd> &&
               ReportsLimit<AnyEnd>);
 
+// Where a loan is there and its commit says `again`, an attempt cannot simply be made anew.
+inline bool loans_to_a_rendezvous(const Case& c) {
+  return c.capacity == Capacity::rendezvous() && c.send_access == Access::loan;
+}
+
 // As Links (workloads/endpoints.h).
 class AnyLinks {
  public:

@@ -176,8 +176,9 @@ std::vector<RoleKind> Burst::roles(const Case&) {
   return {{.name = "sender 0", .sends = true, .counts = true}, {.name = "receiver 1", .receives = true}};
 }
 
-std::string Burst::unfit(const Case&, const TransportTraits& traits) {
-  return traits.facts.carries ? "" : traits.name + ": it holds nothing, so no burst can be too large for it";
+std::string Burst::unfit(const Case& c, const TransportTraits& traits) {
+  if (!traits.facts.carries) return traits.name + ": it holds nothing, so no burst can be too large for it";
+  return loans_to_a_rendezvous(c) ? traits.name + ": burst at capacity 0 sends by copy only" : "";
 }
 
 void Burst::observe(const Case&, const LaunchBoard& board, std::vector<Observation>& observations) {

@@ -27,9 +27,10 @@ class Burst final : public Work {
   static constexpr std::string_view samples = "sender_wait_ns";
   static constexpr std::array<std::string_view, 1> takes{"burst"};
   static constexpr bool one_clock = false;
+  static constexpr bool every_capacity = true;
 
   static std::vector<RoleKind> roles(const Case&);
-  static std::string unfit(const Case&, const TransportTraits& traits);
+  static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
   static void observe(const Case&, const LaunchBoard& board, std::vector<Observation>& observations);
 
   Burst(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);

@@ -32,12 +32,13 @@ concept HasDescriptor = requires(const E end) {
 };
 
 // Receives from whichever of several receivers has something, as the header says. They must stay where they
-// are. One thread's.
+// are, and each has a buffer of its own, where a message may lie of which only a part has come. One thread's.
 template <class Receiver>
 class AnyOf {
  public:
-  AnyOf(std::deque<Receiver>& receivers, Wait wait)
+  AnyOf(std::deque<Receiver>& receivers, Wait wait, std::size_t message_bytes)
       : receivers_(receivers), wait_(wait), open_(receivers.size(), true), left_(receivers.size()) {
+    for (std::size_t i = 0; i < receivers_.size(); ++i) buffers_.emplace_back(message_bytes);
     if (receivers_.size() == 1 || wait_ == Wait::spin || wait_ == Wait::yield) return;
     if constexpr (HasDescriptor<Receiver>) {
       if (wait_ != Wait::poll) epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -52,17 +53,21 @@ class AnyOf {
     }
   }
 
-  // Which one a message has come from; nullopt when all are at their end.
-  std::optional<unsigned> receive(std::span<std::byte> message) {
+  struct Received {
+    unsigned index;                      // of the receiver
+    std::span<const std::byte> message;  // until its next one
+  };
+  // nullopt when all are at their end.
+  std::optional<Received> receive() {
     while (left_ > 0) {
       if (candidates_.empty()) find_candidates();
       const unsigned index = candidates_.back();
       candidates_.pop_back();
       if (!open_[index]) continue;
-      switch (receivers_[index].receive(message)) {
+      switch (receivers_[index].receive(buffers_[index].span())) {
         case Io::done:
           idle_ = 0;
-          return index;
+          return Received{index, buffers_[index].span()};
         case Io::again:
           // None of all that are left has anything: a pause, where nothing tells which one will.
           if (++idle_ >= left_ && polled_.empty()) {
@@ -108,6 +113,7 @@ class AnyOf {
   }
 
   std::deque<Receiver>& receivers_;
+  std::deque<MessageBuffer> buffers_;
   Wait wait_;
   std::vector<bool> open_;
   std::size_t left_;
@@ -342,8 +348,8 @@ class ClientServer final : public Work {
       });
       finish();
       role.announce({PhaseKind::drain, 0});
-      drain();
       role.conclude();
+      drain();
     } else {
       follow_phases(role, meter, move, [&] {
         finish();
@@ -357,8 +363,8 @@ class ClientServer final : public Work {
   // ---- the server ----
 
   void serve(Role& role) {
-    MessageBuffer request(case_.message_bytes), reply(reply_bytes(case_));
-    AnyOf incoming(server_receivers_, case_.receive_wait);
+    MessageBuffer reply(reply_bytes(case_));
+    AnyOf incoming(server_receivers_, case_.receive_wait, case_.message_bytes);
     std::vector<SequenceChecker> checkers;
     for (unsigned i = 0; i < clients(); ++i) checkers.emplace_back(i, case_.message_bytes, case_.touch);
     std::vector<std::uint64_t> served(clients(), 0);
@@ -366,14 +372,14 @@ class ClientServer final : public Work {
     CostMeter meter;
     std::uint64_t moved = 0;
     const auto serve_one = [&] {
-      const std::optional<unsigned> link = incoming.receive(request.span());
-      if (!link) throw PeerClosed("receive: every client has closed its link");
+      const auto request = incoming.receive();
+      if (!request) throw PeerClosed("receive: every client has closed its link");
       // A number that no client has is the first one's to complain of.
-      std::uint64_t whose =
-          shares(case_) && clients() > 1 ? read(request.span(), case_.touch).stamp >> 48 : *link;
+      std::uint64_t whose = request->index;
+      if (shares(case_) && clients() > 1) whose = read(request->message, case_.touch).stamp >> 48;
       if (whose >= clients()) whose = 0;
       const auto client = static_cast<unsigned>(whose);
-      judge(checkers[client], request.span());
+      judge(checkers[client], request->message);
       fill(reply.span(), client, served[client]++, case_.touch);
       SenderEnd<T>& sender = end_towards(client);
       until_done([&] { return sender.send(reply.span()); }, [&] { sender.wait_to_send(); }, "send");
@@ -387,7 +393,7 @@ class ClientServer final : public Work {
           if (timed) role.board().timed_messages = clients() * messages;
         },
         [&] {
-          while (incoming.receive(request.span())) {
+          while (incoming.receive()) {
           }
           for (unsigned client = 0; client < clients(); ++client) {
             SenderEnd<T>& sender = end_towards(client);

@@ -170,6 +170,14 @@ std::vector<RoleKind> Cross::roles(const Case&) {
           {.name = "peer 1", .sends = true, .receives = true, .counts = true}};
 }
 
+std::string Cross::unfit(const Case& c, const TransportTraits& traits) {
+  if (loans_to_a_rendezvous(c)) return traits.name + ": cross at capacity 0 sends by copy only";
+  if (traits.duplex && c.rendezvous == Rendezvous::acknowledged) {
+    return traits.name + ": messages of both sides at once would meet each other's acknowledgements";
+  }
+  return {};
+}
+
 void Cross::observe(const Case& benchmark_case, const LaunchBoard& board,
                     std::vector<Observation>& observations) {
   const std::uint64_t stuck = board.roles[0].figures[stuck_rounds];

@@ -29,8 +29,10 @@ class Cross final : public Work {
   static constexpr std::string_view samples = "exchange_ns";
   static constexpr std::array<std::string_view, 1> takes{"burst"};
   static constexpr bool one_clock = false;
+  static constexpr bool every_capacity = true;
 
   static std::vector<RoleKind> roles(const Case&);
+  static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
   // completed: 1 or 0; and when it is 0, `deadlock` or `livelock`: the rounds that got stuck.
   static void observe(const Case& benchmark_case, const LaunchBoard& board,
                       std::vector<Observation>& observations);

@@ -113,9 +113,10 @@ class Pairs final : public Work {
       if (!timed) return;
       board.end_ns = now_ns();
       keep_toil(board, case_.send_wait, writer.toil());
+      writer.finish();  // this phase is the last, and no receiver drains before it is over
     };
     if (role.index() != 0) {
-      follow_phases(role, meter, move, [&writer] { writer.finish(); });
+      follow_phases(role, meter, move, [] {});
       return;
     }
     lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
@@ -125,7 +126,6 @@ class Pairs final : public Work {
       board.cost = meter.stop();
       board.timed_messages = messages;
     });
-    writer.finish();
     role.announce({PhaseKind::drain, 0});
     role.conclude();
   }

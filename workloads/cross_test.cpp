@@ -1,0 +1,148 @@
+#include "workloads/cross.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "workloads/test_trial.h"
+
+namespace ipcmark {
+namespace {
+
+using testing::StartsWith;
+
+// A pipe whose receiver lies down before its first receive, for longer than a deadlock takes to be seen. Its
+// peer sleeps in the sends of the next round by then.
+class LatePipe {
+ public:
+  static constexpr std::string_view name = "late_pipe";
+  static constexpr Facts facts{.summary = "for a test"};
+
+  class Receiver {
+   public:
+    explicit Receiver(AnyEnd end) : end_(std::move(end)) {}
+    Io receive(std::span<std::byte> message) {
+      if (std::exchange(is_late_, false)) std::this_thread::sleep_for(std::chrono::milliseconds(1'200));
+      return end_.receive(message);
+    }
+    void wait_to_receive() { end_.wait_to_receive(); }
+
+   private:
+    AnyEnd end_;
+    bool is_late_ = true;
+  };
+
+  explicit LatePipe(const Shape& shape) : link_(Registry::instance().find("pipe")->make_link(shape)) {}
+  AnyEnd open_sender(unsigned, Meeting& meeting) { return AnyEnd(link_->open_sender(0, meeting)); }
+  Receiver open_receiver(unsigned, Meeting& meeting) {
+    return Receiver(AnyEnd(link_->open_receiver(0, meeting)));
+  }
+
+ private:
+  std::unique_ptr<AnyLink> link_;
+};
+IPCMARK_TRANSPORT(LatePipe);
+
+struct Expectation {
+  const char* transport;
+  Wait wait;
+  const char* word;
+};
+constexpr Expectation expectations[] = {
+    {"pipe", Wait::block, "deadlock"},        {"pipe", Wait::poll, "deadlock"},
+    {"pipe", Wait::spin, "livelock"},         {"posix_shm", Wait::futex, "deadlock"},
+    {"posix_shm", Wait::spin, "livelock"},    {"posix_mq", Wait::block, "deadlock"},
+    {"unix_stream", Wait::block, "deadlock"}, {"unix_seqpacket", Wait::yield, "livelock"}};
+
+Case case_of(const Expectation& expected) {
+  return {.workload = "cross",
+          .transport = expected.transport,
+          .send_wait = expected.wait,
+          .receive_wait = expected.wait};
+}
+
+std::uint64_t fits(const Case& c) {
+  const CapacityFacts facts = probe_capacity(c, test_context());
+  EXPECT_TRUE(facts.fits_min.has_value()) << case_id(c) << ": " << facts.note;
+  return facts.fits_min.value_or(1);
+}
+
+TEST(Cross, GoesThroughAsLongAsWhatIsSentFirstFits) {
+  for (const Expectation& expected : expectations) {
+    Case c = case_of(expected);
+    c.burst = fits(c);
+    SCOPED_TRACE(case_id(c));
+    constexpr std::uint64_t rounds = 3;
+    const Measurement measured = measure_case(c, rounds * c.burst);
+    EXPECT_EQ(observed(measured, "completed"), 1);
+    EXPECT_EQ(observed(measured, expected.word), -1);
+    EXPECT_EQ(measured.messages, 2 * rounds * c.burst);
+    EXPECT_NE(measured.verdict.grade, Grade::invalid);
+  }
+}
+
+TEST(Cross, IsSeenToBeStuckBeyondItAndStillDeliversEveryMessage) {
+  for (const Expectation& expected : expectations) {
+    Case c = case_of(expected);
+    c.burst = 2 * fits(c) + 2;
+    SCOPED_TRACE(case_id(c));
+    const Measurement measured = measure_case(c, 3 * c.burst);
+    EXPECT_EQ(observed(measured, "completed"), 0);
+    EXPECT_EQ(observed(measured, expected.word), 1) << "the first such round is the last";
+    EXPECT_EQ(measured.integrity.checked, 2 * c.burst);
+    EXPECT_EQ(measured.verdict.grade, Grade::invalid);
+    EXPECT_THAT(measured.verdict.reasons.front(), StartsWith(expected.word));
+  }
+}
+
+Case at_capacity_0(Case c) {
+  c.capacity = Capacity::rendezvous();
+  c.rendezvous = Registry::instance().find(c.transport)->traits.rendezvous;
+  return c;
+}
+
+TEST(Cross, OfTwoRendezvousIsStuckAtTheFirstMessage) {
+  for (const Expectation& expected : expectations) {
+    const Case c = at_capacity_0(case_of(expected));
+    SCOPED_TRACE(case_id(c));
+    if (Registry::instance().find(c.transport)->traits.duplex) {
+      EXPECT_THAT(why_not(c), testing::HasSubstr("acknowledgements"));
+      continue;
+    }
+    const Measurement measured = measure_case(c, 3);
+    EXPECT_EQ(observed(measured, "completed"), 0);
+    EXPECT_EQ(observed(measured, expected.word), 1);
+    EXPECT_EQ(measured.integrity.checked, 2u);
+  }
+}
+
+TEST(Cross, WithoutABoundAlwaysGoesThrough) {
+  Case c = case_of({"posix_shm", Wait::futex, "deadlock"});
+  c.capacity = Capacity::unbounded();
+  c.burst = 20'000;
+  EXPECT_EQ(observed(measure_case(c, 3 * c.burst), "completed"), 1);
+}
+
+TEST(Cross, OfOneMessageGoesThroughOnEveryTransport) {
+  for (const Case& plain : over_every_transport({.workload = "cross"})) {
+    const Case c = with_a_wait(plain);
+    const Measurement measured = measure_case(c, 100);
+    EXPECT_EQ(observed(measured, "completed"), 1) << case_id(c);
+    EXPECT_EQ(measured.messages, 200u) << case_id(c);
+  }
+}
+
+TEST(Cross, APeerThatIsLateToReceiveIsNoDeadlock) {
+  Case c{.workload = "cross", .transport = "late_pipe"};
+  c.burst = fits({.workload = "cross", .transport = "pipe"});
+  constexpr std::uint64_t rounds = 3;
+  const Measurement measured = measure_case(c, rounds * c.burst);
+  EXPECT_EQ(observed(measured, "completed"), 1);
+  EXPECT_EQ(measured.messages, 2 * rounds * c.burst);
+}
+
+}  // namespace
+}  // namespace ipcmark

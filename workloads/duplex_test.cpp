@@ -1,0 +1,50 @@
+#include "workloads/duplex.h"
+
+#include <gtest/gtest.h>
+
+#include "workloads/test_trial.h"
+
+namespace ipcmark {
+namespace {
+
+constexpr std::uint64_t messages = 300;
+
+TEST(Duplex, BothSidesSendAndReceiveEveryMessageByEveryWait) {
+  for (const Case& plain : over_every_transport({.workload = "duplex"})) {
+    for (const Case& c : with_every_wait(plain)) {
+      SCOPED_TRACE(case_id(c));
+      const Measurement measured = measure_case(c, messages);
+      EXPECT_EQ(measured.messages, 2 * messages);
+      EXPECT_EQ(measured.integrity.checked, 2 * messages);
+      ASSERT_EQ(measured.roles.size(), 2u);
+      EXPECT_EQ(measured.roles[0].messages, messages);
+      EXPECT_EQ(measured.roles[1].messages, messages);
+      EXPECT_GT(observed(measured, "share_from_0_to_1"), 0);
+      EXPECT_LT(observed(measured, "share_from_0_to_1"), 1);
+    }
+  }
+}
+
+// Whoever slept in a send while its peer did too would sleep for ever.
+TEST(Duplex, GoesOnWithBothLinksFull) {
+  for (Case plain : over_every_transport({.workload = "duplex", .capacity = Capacity::bounded(1)})) {
+    for (const std::uint64_t message_bytes : {std::uint64_t{64}, std::uint64_t{100'000}}) {
+      plain.message_bytes = message_bytes;
+      for (const Case& c : with_every_wait(plain)) {
+        if (c.send_wait != Wait::spin && why_not(c).empty()) measure_case(c, messages);
+      }
+    }
+  }
+}
+
+TEST(Duplex, EachSideMayWaitInItsOwnWay) {
+  for (const auto& [send, receive] : {std::pair{Wait::block, Wait::poll}, {Wait::poll, Wait::block}}) {
+    for (const char* transport : {"pipe", "unix_stream"}) {
+      measure_case({.workload = "duplex", .transport = transport, .send_wait = send, .receive_wait = receive},
+                   messages);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ipcmark
