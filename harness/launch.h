@@ -55,8 +55,7 @@ struct Phase {
 enum class RoleState : std::uint32_t { forked, opened, finished, unsupported, failed };
 
 struct RoleBoard {
-  alignas(128) std::atomic<std::uint64_t> progress;  // messages moved so far; only ever looked at by the
-                                                     // watching parent
+  alignas(128) std::atomic<std::uint64_t> progress;  // messages moved so far; written by this role alone
   alignas(128) std::atomic<RoleState> state;
   char failure[512];
   int granted_pus[1024];

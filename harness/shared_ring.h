@@ -238,7 +238,8 @@ class SharedRingSender {
         receiver_bell_(std::move(other.receiver_bell_)),
         claimed_(other.claimed_),
         waited_(other.waited_),
-        finished_(other.finished_) {}
+        finished_(other.finished_),
+        lost_claims_(other.lost_claims_) {}
   SharedRingSender& operator=(SharedRingSender&&) = delete;
   ~SharedRingSender() {
     if (header_ != nullptr) finish();
@@ -271,6 +272,7 @@ class SharedRingSender {
       }
       // relaxed: that only one gets a position is all that is needed; the slot's turn carries the rest.
       claimed_ = past == 0 && header_->tail.compare_exchange_weak(tail, tail + 1, std::memory_order_relaxed);
+      lost_claims_ += !claimed_;
     }
     if (waited_) [[unlikely]]
       pass_on();
@@ -308,6 +310,8 @@ class SharedRingSender {
   }
 
   std::optional<CapacityFacts::Limit> limit() const { return SharedRing::limit(place_.capacity()); }
+  // How often another one took the position that this one was after.
+  std::uint64_t lost_claims() const { return lost_claims_; }
 
  private:
   void hand_over(std::uint64_t turn) {
@@ -337,6 +341,7 @@ class SharedRingSender {
   bool claimed_ = false;
   bool waited_ = false;  // since the last claim
   bool finished_ = false;
+  std::uint64_t lost_claims_ = 0;
 };
 
 // Receives by copy or by loan. Destroying it tells the senders that it reads no more; a message that it has
@@ -355,7 +360,8 @@ class SharedRingReceiver {
         own_bell_(std::move(other.own_bell_)),
         sender_bell_(std::move(other.sender_bell_)),
         claimed_(other.claimed_),
-        waited_(other.waited_) {}
+        waited_(other.waited_),
+        lost_claims_(other.lost_claims_) {}
   SharedRingReceiver& operator=(SharedRingReceiver&&) = delete;
   ~SharedRingReceiver() {
     if (header_ == nullptr) return;
@@ -397,6 +403,7 @@ class SharedRingReceiver {
       // relaxed: that only one gets a position is all that is needed; the slot's turn carries the rest.
       if (SharedRing::past(turn, place_.passed_over()) > 0 ||
           !header_->head.compare_exchange_weak(head, head + 1, std::memory_order_relaxed)) {
+        ++lost_claims_;
         continue;
       }
       claimed_ = true;
@@ -434,6 +441,8 @@ class SharedRingReceiver {
   }
 
   std::optional<CapacityFacts::Limit> limit() const { return SharedRing::limit(place_.capacity()); }
+  // How often another one took the position that this one was after.
+  std::uint64_t lost_claims() const { return lost_claims_; }
 
  private:
   // Slots are filled in any order. Whoever filled the one behind ours before ours rang for a receiver that
@@ -450,6 +459,7 @@ class SharedRingReceiver {
   DoorbellEnd own_bell_, sender_bell_;
   bool claimed_ = false;
   bool waited_ = false;  // since the last claim
+  std::uint64_t lost_claims_ = 0;
 };
 
 static_assert(CopySender<SharedRingSender> && LoanSender<SharedRingSender> && ReportsLimit<SharedRingSender>);

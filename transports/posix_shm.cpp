@@ -77,6 +77,8 @@ class PosixShm : public RingLink<PosixShmRegion> {
   static constexpr Facts facts{.summary = "ring of slots in POSIX shared memory",
                                .model = Facts::Model::shared_memory,
                                .naming = Facts::Naming::path,
+                               .most_senders = Facts::any_number,
+                               .most_receivers = Facts::any_number,
                                .unit = Facts::Unit::messages,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::posix,
@@ -89,6 +91,7 @@ class PosixShm : public RingLink<PosixShmRegion> {
   using Region = PosixShmRegion;
   using Unbounded = FormOf<PosixShm, SegmentLink<PosixShmRegion>>;
   using NativeRendezvous = FormOf<PosixShm, SlotRendezvousLink<RingLink<PosixShmRegion>>>;
+  using Shared = FormOf<PosixShm, RingLink<PosixShmRegion, MailboxRing>>;
 
   explicit PosixShm(const Shape& shape) : RingLink(name, shape) {}
   PosixShm(const Shape& shape, const std::string& address) : RingLink(name, shape, address) {}

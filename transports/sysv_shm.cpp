@@ -107,6 +107,8 @@ class SysvShm : public RingLink<SysvShmRegion> {
   static constexpr Facts facts{.summary = "ring of slots in System V shared memory",
                                .model = Facts::Model::shared_memory,
                                .naming = Facts::Naming::key,
+                               .most_senders = Facts::any_number,
+                               .most_receivers = Facts::any_number,
                                .unit = Facts::Unit::messages,
                                .scope = Facts::Scope::machine,
                                .standard = Facts::Standard::system_v,
@@ -119,6 +121,7 @@ class SysvShm : public RingLink<SysvShmRegion> {
   using Region = SysvShmRegion;
   using Unbounded = FormOf<SysvShm, SegmentLink<SysvShmRegion>>;
   using NativeRendezvous = FormOf<SysvShm, SlotRendezvousLink<RingLink<SysvShmRegion>>>;
+  using Shared = FormOf<SysvShm, RingLink<SysvShmRegion, MailboxRing>>;
 
   explicit SysvShm(const Shape& shape) : RingLink(name, shape) {}
   SysvShm(const Shape& shape, const std::string& address) : RingLink(name, shape, address) {}

@@ -1,6 +1,7 @@
 // How many messages a link really holds: the sender fills it while nobody receives, then the receiver takes
-// one message at a time until the sender gets another in. Three times over on one link. Runs on a link of its
-// own, never beside a measurement; needs a sender that can try without sleeping.
+// one message at a time until the sender gets another in. Three times over on one link. Of a link's several
+// senders and receivers only the first ones do anything. Runs on a link of its own, never beside a
+// measurement; needs a sender that can try without sleeping.
 #pragma once
 
 #include <sched.h>
@@ -25,27 +26,33 @@ class CapacityProbe final : public Work {
   CapacityProbe(const Case& benchmark_case, const Shape& shape) : case_(benchmark_case), shape_(shape) {}
 
   unsigned links() const override { return 1; }
-  unsigned senders_of(unsigned) const override { return 1; }
+  unsigned senders_of(unsigned) const override { return shape_.senders; }
   void build(const std::string& directory) override {
     shape_.directory = directory;
     links_.build(shape_, 1);
   }
   void open(Role& role) override {
-    if (role.index() == 0) {
-      sender_.emplace(open_sender_end(links_[0], role.meeting(0)));
+    if (role.index() < shape_.senders) {
+      sender_.emplace(open_sender_end(links_[0], role.meeting(0), role.index()));
       role.keep_limit(limit_of(*sender_));
     } else {
-      receiver_.emplace(open_receiver_end(links_[0], role.meeting(0)));
+      const unsigned index = role.index() - shape_.senders;
+      receiver_.emplace(open_receiver_end(links_[0], role.meeting(0), index, shape_.senders));
     }
   }
   void drop() override { links_.drop(); }
   void end() override { links_.end(); }
 
   void run(Role& role) override {
-    if (role.index() == 0) {
-      with_writer(*sender_, case_, [&](auto& writer) { fill_and_wait(role, writer); });
+    if (role.index() < shape_.senders) {
+      with_writer(*sender_, case_, [&](auto& writer) {
+        if (role.index() == 0) return fill_and_wait(role, writer);
+        while (over(role).load(std::memory_order_acquire) == 0) sched_yield();
+        writer.finish();
+      });
     } else {
-      with_reader(*receiver_, case_, true, [&](auto& reader) { drain_as_told(role, reader); });
+      const bool idle = role.index() > shape_.senders;
+      with_reader(*receiver_, case_, true, [&](auto& reader) { drain_as_told(role, reader, idle); });
     }
   }
 
@@ -116,16 +123,16 @@ class CapacityProbe final : public Work {
       wait_once(role).store(1, std::memory_order_release);
       while (wait_once(role).load(std::memory_order_acquire) != 0) sched_yield();
     }
-    writer.finish();
     over(role).store(1, std::memory_order_release);
+    writer.finish();
   }
 
   template <class R>
-  void drain_as_told(Role& role, R& reader) {
+  void drain_as_told(Role& role, R& reader, bool idle) {
     std::uint64_t received = 0;
     while (over(role).load(std::memory_order_acquire) == 0) {
-      if (received == may_take(role).load(std::memory_order_acquire)) {
-        if (wait_once(role).load(std::memory_order_acquire) != 0) {
+      if (idle || received == may_take(role).load(std::memory_order_acquire)) {
+        if (!idle && wait_once(role).load(std::memory_order_acquire) != 0) {
           receiver_->wait_to_receive();
           wait_once(role).store(0, std::memory_order_release);
         }

@@ -130,6 +130,7 @@ class ClientServer final : public Work {
   static constexpr std::string_view samples = "call_ns";
   static constexpr std::array<std::string_view, 2> takes{"senders", "reply_bytes"};
   static constexpr bool one_clock = true;
+  static constexpr bool several_ends = true;
 
   static std::vector<RoleKind> roles(const Case& benchmark_case) {
     std::vector<RoleKind> kinds;

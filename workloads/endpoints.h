@@ -33,20 +33,21 @@ struct RemainsOf<T> {
   using Type = decltype(std::declval<T&>().take_remains());
 };
 
+// Of a link of several, receivers too are counted from 0; `senders` are those of the link.
 template <Transport T>
-auto open_sender_end(T& link, Meeting& meeting) {
+auto open_sender_end(T& link, Meeting& meeting, unsigned index = 0) {
   if constexpr (DuplexTransport<T>) {
-    return link.open_peer(0, meeting);
+    return link.open_peer(index, meeting);
   } else {
-    return link.open_sender(0, meeting);
+    return link.open_sender(index, meeting);
   }
 }
 template <Transport T>
-auto open_receiver_end(T& link, Meeting& meeting) {
+auto open_receiver_end(T& link, Meeting& meeting, unsigned index = 0, unsigned senders = 1) {
   if constexpr (DuplexTransport<T>) {
-    return link.open_peer(1, meeting);
+    return link.open_peer(senders + index, meeting);
   } else {
-    return link.open_receiver(0, meeting);
+    return link.open_receiver(index, meeting);
   }
 }
 template <Transport T>
@@ -243,22 +244,25 @@ inline void until_done(Attempt attempt, WaitFor wait_for, const char* what) {
   }
 }
 
-// Writes whole messages, every byte of them.
+// Writes whole messages, every byte of them, with the sender's number in each.
 template <Access access, class Sender>
 class Writer {
  public:
-  Writer(Sender& sender, const Case& benchmark_case)
-      : sender_(sender), touch_(benchmark_case.touch), buffer_(benchmark_case.message_bytes) {}
+  Writer(Sender& sender, const Case& benchmark_case, unsigned number = 0)
+      : sender_(sender),
+        number_(number),
+        touch_(benchmark_case.touch),
+        buffer_(benchmark_case.message_bytes) {}
 
   void write(std::uint64_t sequence) {
     const auto wait = [this] { toil_.after_empty_try([this] { sender_.wait_to_send(); }); };
     if constexpr (access == Access::loan) {
       std::span<std::byte> slot;
       until_done([&] { return sender_.loan(slot); }, wait, "loan");
-      fill(slot, 0, sequence, touch_);
+      fill(slot, number_, sequence, touch_);
       until_done([this] { return sender_.commit(); }, wait, "commit");
     } else {
-      fill(buffer_.span(), 0, sequence, touch_);
+      fill(buffer_.span(), number_, sequence, touch_);
       until_done([this] { return sender_.send(buffer_.span()); }, wait, "send");
     }
   }
@@ -300,10 +304,10 @@ class Writer {
     if constexpr (access == Access::loan) {
       std::span<std::byte> slot;
       if (const Io io = sender_.loan(slot); io != Io::done) return io;
-      fill(slot, 0, sequence, touch_);
+      fill(slot, number_, sequence, touch_);
       return sender_.commit();
     } else {
-      fill(buffer_.span(), 0, sequence, touch_);
+      fill(buffer_.span(), number_, sequence, touch_);
       return sender_.send(buffer_.span());
     }
   }
@@ -316,21 +320,22 @@ class Writer {
 
  private:
   Sender& sender_;
+  unsigned number_;
   Touch touch_;
   MessageBuffer buffer_;
   Toil toil_;
 };
 
-// Reads whole messages, every byte of them, and judges each.
-template <Access access, class Receiver>
+// Reads whole messages, every byte of them, and has each judged.
+template <Access access, class Receiver, class Checker>
 class Reader {
  public:
-  Reader(Receiver& receiver, const Case& benchmark_case, bool every_byte)
+  Reader(Receiver& receiver, const Case& benchmark_case, bool every_byte, Checker checker)
       : receiver_(receiver),
         touch_(benchmark_case.touch),
         every_byte_(every_byte),
         buffer_(benchmark_case.message_bytes),
-        checker_(0, benchmark_case.message_bytes, benchmark_case.touch) {}
+        checker_(std::move(checker)) {}
 
   void read() {
     if (!read_unless_closed()) throw PeerClosed("receive: the other side has closed the link");
@@ -364,7 +369,7 @@ class Reader {
     }
   }
 
-  SequenceChecker& checker() { return checker_; }
+  Checker& checker() { return checker_; }
   Toil& toil() { return toil_; }
 
  private:
@@ -380,39 +385,50 @@ class Reader {
   Touch touch_;
   bool every_byte_;
   MessageBuffer buffer_;
-  SequenceChecker checker_;
+  Checker checker_;
   Toil toil_;
 };
 
 // Calls `use` with a Writer for the access that the case asks of its sender.
 template <class Sender, class Use>
-void with_writer(Sender& sender, const Case& benchmark_case, Use use) {
+void with_writer(Sender& sender, const Case& benchmark_case, unsigned number, Use use) {
   if (benchmark_case.send_access == Access::loan) {
     if constexpr (LoanSender<Sender>) {
-      Writer<Access::loan, Sender> writer(sender, benchmark_case);
+      Writer<Access::loan, Sender> writer(sender, benchmark_case, number);
       return use(writer);
     }
   } else if constexpr (CopySender<Sender>) {
-    Writer<Access::copy, Sender> writer(sender, benchmark_case);
+    Writer<Access::copy, Sender> writer(sender, benchmark_case, number);
     return use(writer);
   }
   throw Unsupported(benchmark_case.transport + ": its sender has no " +
                     std::string(to_string(benchmark_case.send_access)) + " access");
 }
+template <class Sender, class Use>
+void with_writer(Sender& sender, const Case& benchmark_case, Use use) {
+  with_writer(sender, benchmark_case, 0, use);
+}
 
-template <class Receiver, class Use>
-void with_reader(Receiver& receiver, const Case& benchmark_case, bool every_byte, Use use) {
+template <class Receiver, class Checker, class Use>
+void with_reader(Receiver& receiver, const Case& benchmark_case, bool every_byte, Checker checker, Use use) {
   if (benchmark_case.receive_access == Access::loan) {
     if constexpr (LoanReceiver<Receiver>) {
-      Reader<Access::loan, Receiver> reader(receiver, benchmark_case, every_byte);
+      Reader<Access::loan, Receiver, Checker> reader(receiver, benchmark_case, every_byte,
+                                                     std::move(checker));
       return use(reader);
     }
   } else if constexpr (CopyReceiver<Receiver>) {
-    Reader<Access::copy, Receiver> reader(receiver, benchmark_case, every_byte);
+    Reader<Access::copy, Receiver, Checker> reader(receiver, benchmark_case, every_byte, std::move(checker));
     return use(reader);
   }
   throw Unsupported(benchmark_case.transport + ": its receiver has no " +
                     std::string(to_string(benchmark_case.receive_access)) + " access");
+}
+// Of the one sender 0.
+template <class Receiver, class Use>
+void with_reader(Receiver& receiver, const Case& benchmark_case, bool every_byte, Use use) {
+  with_reader(receiver, benchmark_case, every_byte,
+              SequenceChecker(0, benchmark_case.message_bytes, benchmark_case.touch), use);
 }
 
 }  // namespace ipcmark

@@ -11,6 +11,7 @@
 #include "workloads/capacity_probe.h"
 #include "workloads/client_server.h"
 #include "workloads/duplex.h"
+#include "workloads/mailbox.h"
 #include "workloads/pairs.h"
 #include "workloads/ping_pong.h"
 #include "workloads/rendezvous.h"
@@ -23,7 +24,8 @@ namespace ipcmark {
 //   it understands; roles(case); one_clock: its span begins and ends in one role; and where the default does
 //   not do: bytes_per_message(case), unfit(case, traits), observe(case, board, observations), remark(case,
 //   board), links_of(case), every_capacity: it is instantiated with each form of a transport
-//   (workloads/rendezvous.h), for capacities 0 and unbounded too.
+//   (workloads/rendezvous.h), for capacities 0 and unbounded too; several_ends: with the one for
+//   several senders and receivers of a link.
 // A workload that goes through workloads/any_link.h is no template, and tells the same of itself; also
 // links_of(case), where those it makes are not one as the case describes it. Its entry for every transport is
 // erased_workload_entry<W>(), and stands in the list in registry.cpp.
@@ -133,7 +135,9 @@ WorkloadEntry workload_entry() {
       return std::make_unique<W<Form>>(benchmark_case, shape, options);
     };
     if constexpr (requires { W<T>::every_capacity; }) {
-      return with_form<T>(shape.capacity, make);
+      return with_form<T>(shape, make);
+    } else if constexpr (requires { W<T>::several_ends; }) {
+      return with_sharing<T>(shape, make);
     } else {
       return make(std::type_identity<T>{});
     }
@@ -168,22 +172,25 @@ bool register_transport() {
   entry.traits.loan_receive = LoanReceiver<R>;
   entry.traits.rendezvous = rendezvous_of<T>;
   entry.traits.unbounded = HasUnbounded<T>;
-  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>(), workload_entry<Duplex, T>(),
-                     workload_entry<Pairs, T>(), workload_entry<ClientServer, T>()};
+  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>(),
+                     workload_entry<Mailbox, T>(),  workload_entry<Duplex, T>(),
+                     workload_entry<Pairs, T>(),    workload_entry<ClientServer, T>()};
   entry.make_probe = [](const Case& benchmark_case, const Shape& shape) {
-    return with_form<T>(shape.capacity, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
+    return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
       return std::make_unique<CapacityProbe<Form>>(benchmark_case, shape);
     });
   };
   entry.make_link = [](const Shape& shape) {
-    return with_form<T>(shape.capacity,
-                        [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
-                          return std::make_unique<ErasedLink<Form>>(shape);
-                        });
+    return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
+      return std::make_unique<ErasedLink<Form>>(shape);
+    });
   };
   if constexpr (Attachable<T>) {
     entry.attach = [](const Shape& shape, const std::string& address) -> std::unique_ptr<AnyLink> {
-      return std::make_unique<ErasedLink<T>>(shape, address);
+      return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
+        if constexpr (Attachable<Form>) return std::make_unique<ErasedLink<Form>>(shape, address);
+        throw Unsupported(std::string(T::name) + ": no stranger can attach to a link of this shape");
+      });
     };
   }
   if constexpr (requires { typename T::Region; }) {

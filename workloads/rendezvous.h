@@ -217,17 +217,27 @@ inline constexpr Rendezvous rendezvous_of =
         ? Rendezvous::acknowledged
         : Rendezvous::none;
 
-// Calls `use` with std::type_identity of the form of T whose links have such a capacity; of T itself, which
-// refuses it, when there is none.
+// Calls `use` with std::type_identity of the form of T whose links have so many senders and receivers; of T
+// itself when there is none, which may refuse them.
 template <Transport T, class Use>
-auto with_form(const Capacity& capacity, Use use) {
+auto with_sharing(const Shape& shape, Use use) {
+  if constexpr (HasShared<T>) {
+    if (shape.senders + shape.receivers > 2) return use(std::type_identity<typename T::Shared>{});
+  }
+  return use(std::type_identity<T>{});
+}
+
+// Likewise of the form whose links have such a capacity, between one sender and one receiver.
+template <Transport T, class Use>
+auto with_form(const Shape& shape, Use use) {
+  if (shape.senders + shape.receivers > 2) return with_sharing<T>(shape, use);
   if constexpr (HasUnbounded<T>) {
-    if (capacity.kind == Capacity::Kind::unbounded) {
+    if (shape.capacity.kind == Capacity::Kind::unbounded) {
       return use(std::type_identity<typename T::Unbounded>{});
     }
   }
   if constexpr (rendezvous_of<T> != Rendezvous::none) {
-    if (capacity.kind == Capacity::Kind::rendezvous) {
+    if (shape.capacity.kind == Capacity::Kind::rendezvous) {
       if constexpr (HasNativeRendezvous<T>) {
         return use(std::type_identity<typename T::NativeRendezvous>{});
       } else {

@@ -239,7 +239,9 @@ TEST_F(AcknowledgedTest, AMessageThatComesInsteadOfTheAnswerIsAnError) {
 
 template <class T>
 std::string_view form_for(const Capacity& capacity) {
-  return with_form<T>(capacity, []<class Form>(std::type_identity<Form>) -> std::string_view {
+  Shape shape;
+  shape.capacity = capacity;
+  return with_form<T>(shape, []<class Form>(std::type_identity<Form>) -> std::string_view {
     if constexpr (std::is_same_v<Form, T>) {
       return "itself";
     } else if constexpr (std::is_same_v<Form, Acknowledged<T>>) {

@@ -192,8 +192,14 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
     return facts;
   }
   probed.send_wait = probed.receive_wait = Wait::spin;
-  probed.senders = probed.receivers = 1;
-  const LaunchSpec spec = spec_for(probed, {{.name = "sender 0"}, {.name = "receiver 1"}}, {{}, {}}, context);
+  const auto links = transport.find_workload(benchmark_case.workload)->links_of(benchmark_case);
+  probed.senders = links.empty() ? 1 : links.front().senders;
+  probed.receivers = links.empty() ? 1 : links.front().receivers;
+  std::vector<RoleKind> kinds;
+  for (unsigned i = 0; i < probed.senders; ++i) kinds.push_back({.name = fmt::format("sender {}", i)});
+  for (unsigned i = 0; i < probed.receivers; ++i)
+    kinds.push_back({.name = fmt::format("receiver {}", probed.senders + i)});
+  const LaunchSpec spec = spec_for(probed, kinds, std::vector<std::vector<int>>(kinds.size()), context);
   const std::unique_ptr<Work> work = transport.make_probe(probed, shape_of(probed));
   const SharedLaunchBoard board;
   if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) {

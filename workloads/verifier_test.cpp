@@ -103,12 +103,15 @@ constexpr std::string_view name_of(Fault fault) {
   }
 }
 
-template <Fault fault>
+template <Fault fault, class Kind = PairRing>
 class FaultyRing {
  public:
+  using Shared = FaultyRing<fault, MailboxRing>;
   static constexpr std::string_view name = name_of(fault);
   static constexpr Facts facts{.summary = "for a test",
                                .model = Facts::Model::shared_memory,
+                               .most_senders = Facts::any_number,
+                               .most_receivers = Facts::any_number,
                                .send_waits = ring_waits,
                                .receive_waits = ring_waits};
 
@@ -121,13 +124,15 @@ class FaultyRing {
   auto open_receiver(unsigned index, Meeting& meeting) { return link_.open_receiver(index, meeting); }
 
  private:
-  RingLink<Inherited> link_;
+  RingLink<Inherited, Kind> link_;
 };
 
 using WorkingRing = FaultyRing<Fault::none>;
+using LosingRing = FaultyRing<Fault::loses>;
 using RepeatingRing = FaultyRing<Fault::repeats>;
 using ReorderingRing = FaultyRing<Fault::reorders>;
 IPCMARK_TRANSPORT(WorkingRing);
+IPCMARK_TRANSPORT(LosingRing);
 IPCMARK_TRANSPORT(RepeatingRing);
 IPCMARK_TRANSPORT(ReorderingRing);
 
@@ -261,6 +266,34 @@ TEST(TheVerifier, FailsTheCaseOfATransportThatIsNotIntact) {
   EXPECT_EQ(reason("works"), "");
   EXPECT_THAT(reason("repeats"), testing::HasSubstr("0 lost, 9 duplicated, 0 reordered, 0 corrupted of 104"));
   EXPECT_THAT(reason("reorders"), testing::HasSubstr("0 lost, 0 duplicated, 9 reordered, 0 corrupted of 95"));
+}
+
+TEST(TheVerifier, FailsTheMailboxOfATransportThatIsNotIntact) {
+  const Topology topology = Topology::of_this_machine();
+  const auto reason = [&](std::string_view transport, unsigned receivers, bool every_byte) -> std::string {
+    Case measured;
+    measured.workload = "mailbox";
+    measured.transport = transport;
+    measured.senders = 3;
+    measured.receivers = receivers;
+    measured.send_wait = measured.receive_wait = Wait::futex;
+    TrialOptions options;
+    options.fixed_messages = 3 * 95;
+    options.every_byte = every_byte;
+    const TrialOutcome outcome = run_trial(measured, std::vector<std::vector<int>>(3 + receivers), options,
+                                           {topology, test_isolation()});
+    const auto* failure = std::get_if<LaunchFailure>(&outcome);
+    return failure == nullptr ? "" : failure->reason;
+  };
+  using testing::HasSubstr;
+  for (const bool every_byte : {false, true}) {
+    for (const unsigned receivers : {1, 3}) {
+      EXPECT_EQ(reason("works", receivers, every_byte), "");
+      EXPECT_THAT(reason("loses", receivers, every_byte), HasSubstr("27 lost, 0 duplicated, 0 reordered"));
+      EXPECT_THAT(reason("repeats", receivers, every_byte), HasSubstr("0 lost, 27 duplicated"));
+    }
+    EXPECT_THAT(reason("reorders", 1, every_byte), HasSubstr("0 lost, 0 duplicated, 27 reordered"));
+  }
 }
 
 }  // namespace

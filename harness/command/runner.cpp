@@ -102,9 +102,10 @@ std::uint64_t verified_messages(const Case& benchmark_case) {
 }
 
 // Cases whose links are alike hold the same; each is probed once a run.
-using ProbeKey = std::tuple<std::string, std::uint64_t, Capacity, Limits, Access, Access>;
+using ProbeKey = std::tuple<std::string, std::uint64_t, Capacity, Limits, Access, Access, unsigned, unsigned>;
 ProbeKey probe_key(const Case& c) {
-  return {c.transport, c.message_bytes, c.capacity, c.limits, c.send_access, c.receive_access};
+  return {c.transport,   c.message_bytes,  c.capacity, c.limits,
+          c.send_access, c.receive_access, c.senders,  c.receivers};
 }
 
 class Run {
