@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "workloads/broadcast.h"
 #include "workloads/burst.h"
 #include "workloads/cross.h"
 #include "workloads/pipeline.h"
@@ -17,8 +18,8 @@ namespace {
 // A function, because transports register before this file's own objects exist.
 std::vector<WorkloadEntry> erased_workloads() {
   return {
-      erased_workload_entry<Burst>(), erased_workload_entry<Cross>(), erased_workload_entry<Pipeline>(),
-      erased_workload_entry<Setup>(), erased_workload_entry<State>(),
+      erased_workload_entry<Broadcast>(), erased_workload_entry<Burst>(), erased_workload_entry<Cross>(),
+      erased_workload_entry<Pipeline>(),  erased_workload_entry<Setup>(), erased_workload_entry<State>(),
   };
 }
 
