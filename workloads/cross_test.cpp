@@ -14,8 +14,8 @@ namespace {
 
 using testing::StartsWith;
 
-// A pipe whose receiver lies down before its first receive, for longer than a deadlock takes to be seen. Its
-// peer sleeps in the sends of the next round by then.
+// A pipe; the receiver of the first that a launch makes lies down before its first receive, for longer than a
+// deadlock takes to be seen. Its peer sleeps in the sends of the next round by then.
 class LatePipe {
  public:
   static constexpr std::string_view name = "late_pipe";
@@ -23,7 +23,7 @@ class LatePipe {
 
   class Receiver {
    public:
-    explicit Receiver(AnyEnd end) : end_(std::move(end)) {}
+    Receiver(AnyEnd end, bool is_late) : end_(std::move(end)), is_late_(is_late) {}
     Io receive(std::span<std::byte> message) {
       if (std::exchange(is_late_, false)) std::this_thread::sleep_for(std::chrono::milliseconds(1'200));
       return end_.receive(message);
@@ -32,16 +32,20 @@ class LatePipe {
 
    private:
     AnyEnd end_;
-    bool is_late_ = true;
+    bool is_late_;
   };
 
-  explicit LatePipe(const Shape& shape) : link_(Registry::instance().find("pipe")->make_link(shape)) {}
+  explicit LatePipe(const Shape& shape)
+      : is_first_(std::exchange(none_yet_, false)),
+        link_(Registry::instance().find("pipe")->make_link(shape)) {}
   AnyEnd open_sender(unsigned, Meeting& meeting) { return AnyEnd(link_->open_sender(0, meeting)); }
   Receiver open_receiver(unsigned, Meeting& meeting) {
-    return Receiver(AnyEnd(link_->open_receiver(0, meeting)));
+    return Receiver(AnyEnd(link_->open_receiver(0, meeting)), is_first_);
   }
 
  private:
+  static inline bool none_yet_ = true;  // in the launch's parent
+  bool is_first_;
   std::unique_ptr<AnyLink> link_;
 };
 IPCMARK_TRANSPORT(LatePipe);
@@ -94,6 +98,7 @@ TEST(Cross, IsSeenToBeStuckBeyondItAndStillDeliversEveryMessage) {
     EXPECT_EQ(observed(measured, expected.word), 1) << "the first such round is the last";
     EXPECT_EQ(measured.integrity.checked, 2 * c.burst);
     EXPECT_EQ(measured.verdict.grade, Grade::invalid);
+    ASSERT_FALSE(measured.verdict.reasons.empty());
     EXPECT_THAT(measured.verdict.reasons.front(), StartsWith(expected.word));
   }
 }
