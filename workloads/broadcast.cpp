@@ -14,9 +14,7 @@ bool lies_in_memory(const Case& c) {
 }
 
 BroadcastRingShape ring_of(const Case& c) {
-  const RingShape one_to_one =
-      ring_shape(c.transport, {.message_bytes = c.message_bytes, .capacity = c.capacity});
-  return {.capacity = one_to_one.capacity,
+  return {.capacity = ring_slots(c.transport, {.message_bytes = c.message_bytes, .capacity = c.capacity}),
           .message_bytes = c.message_bytes,
           .receivers = c.receivers,
           .send_wait = c.send_wait,
