@@ -66,10 +66,10 @@ struct Capacity {
 };
 
 struct Case {
-  std::string workload;
-  std::string transport;
+  std::string workload{};
+  std::string transport{};
   std::uint64_t message_bytes = 64;
-  Capacity capacity;
+  Capacity capacity{};
   Wait send_wait = Wait::block;
   Wait receive_wait = Wait::block;
   Access send_access = Access::copy;
