@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
+
 #include "harness/measurement.h"
 
 namespace ipcmark {
@@ -115,9 +118,11 @@ TEST(CaseId, NamesAFurtherParameterOnlyWhereItIsNotNeutral) {
   c.work = 100;
   c.stages = 3;
   c.pairs = 2;
+  c.hops = "pipe+tcp";
+  c.filter = "tr a/b '%,'";
   EXPECT_EQ(case_id(c), plain +
                             "/rendezvous:native/overflow:drop_old/delivery:notify/burst:16/reply_bytes:4Ki/"
-                            "work:100/stages:3/pairs:2");
+                            "work:100/stages:3/pairs:2/hops:pipe+tcp/filter:tr%20a%2Fb%20'%25%2C'");
   EXPECT_EQ(parse_case_id(case_id(c)), c);
   // Neutral, or in another order: not what case_id writes.
   EXPECT_EQ(parse_case_id(plain + "/burst:0"), std::nullopt);
@@ -130,11 +135,43 @@ TEST(FurtherParameters, ReadBackTheirOwnTextAndRefuseOtherWords) {
     EXPECT_TRUE(is_neutral(parameter, c)) << parameter.key;
     EXPECT_TRUE(parameter.parse(parameter.text(c), c)) << parameter.key;
     EXPECT_EQ(c, Case{}) << parameter.key;
+    if (parameter.key == "hops" || parameter.key == "filter") continue;  // take nearly any word
     for (const std::string_view bad : {"", "-1", "nonsense", "1.5", "99999999999999999999"}) {
       EXPECT_FALSE(parameter.parse(bad, c)) << parameter.key << " " << bad;
       EXPECT_EQ(c, Case{}) << parameter.key << " " << bad;
     }
   }
+}
+
+TEST(FurtherParameters, HopsAreNamesJoinedByPlus) {
+  const auto parses = [](std::string_view text) {
+    Case c;
+    for (const Parameter& parameter : further_parameters()) {
+      if (parameter.key == "hops") return parameter.parse(text, c) && c.hops == text;
+    }
+    return false;
+  };
+  for (const std::string_view good : {"pipe", "pipe+tcp", "unix_stream+pipe+pipe"}) EXPECT_TRUE(parses(good));
+  for (const std::string_view bad : {"", "+", "pipe+", "+pipe", "pipe++tcp", "pipe,tcp", "a b", "Pipe"}) {
+    EXPECT_FALSE(parses(bad)) << bad;
+  }
+}
+
+TEST(FurtherParameters, AFilterIsAnyCommandPlainOrWithBytesAsPercent) {
+  const std::span<const Parameter> table = further_parameters();
+  const auto row = std::ranges::find(table, std::string_view("filter"), &Parameter::key);
+  ASSERT_NE(row, table.end());
+  for (const std::string_view command : {"cat", "tr a-z A-Z", "sed -u s/a,b/%/", "caf\xc3\xa9", "none%"}) {
+    Case written, read;
+    written.filter = command;
+    EXPECT_EQ(row->text(written).find_first_of("/, "), std::string::npos) << command;
+    EXPECT_TRUE(row->parse(row->text(written), read)) << command;
+    EXPECT_EQ(read.filter, command);
+  }
+  Case c;
+  EXPECT_TRUE(row->parse("tr a-z A-Z", c));
+  EXPECT_EQ(c.filter, "tr a-z A-Z");
+  for (const std::string_view bad : {"", "%", "%2", "%zz", "%00"}) EXPECT_FALSE(row->parse(bad, c)) << bad;
 }
 
 TEST(Words, ReadBackAsThemselves) {
