@@ -64,6 +64,15 @@ std::uint64_t children_cpu_ns() {
   return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
 }
 
+// These stand beside the region, and only relatives of their maker have them (harness/doorbell.h).
+bool is_inherited(Wait wait) { return wait == Wait::sysv_semaphore || wait == Wait::eventfd; }
+
+// Whether only a relative of the maker can open such a link.
+bool needs_fork(const TransportEntry& transport, const Shape& shape) {
+  return transport.attach == nullptr || (transport.make_region != nullptr &&
+                                         (is_inherited(shape.send_wait) || is_inherited(shape.receive_wait)));
+}
+
 }  // namespace
 
 struct SetupBoard {
@@ -168,7 +177,7 @@ void Setup::follow(Role& role) {
       role, meter,
       [&](std::uint64_t cycles, bool) {
         for (std::uint64_t i = 0; i < cycles; ++i) {
-          if (transport_.attach != nullptr) open_and_send(nullptr, cycle);
+          if (!needs_fork(transport_, shape_)) open_and_send(nullptr, cycle);
           role.moved(++cycle);
         }
       },
@@ -178,7 +187,7 @@ void Setup::follow(Role& role) {
 void Setup::lead(Role& role) {
   SetupBoard& board = *board_;
   RoleBoard& own = role.board();
-  const bool forks = transport_.attach == nullptr;
+  const bool forks = needs_fork(transport_, shape_);
   const bool duplex = transport_.traits.duplex;
   own.figures[opened_by_fork] = forks;
   SequenceChecker checker(0, shape_.message_bytes, case_.touch);

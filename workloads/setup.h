@@ -9,10 +9,11 @@
 //   remove         the maker removes the name, as soon as both have opened, and at the end what could not be
 //                  removed while in use
 //
-// Where a process that inherited nothing can attach, role 1 is the opener, by the link's address. Else the
-// maker forks an opener for every cycle, which inherits the link and runs where role 1 would: open then
-// includes the fork, which is what such a link costs, and the observation opened_by_fork is 1. The processes
-// tell each other of their steps through futexes; that is in the cycle, and in no phase.
+// Where a process that inherited nothing can attach, role 1 is the opener, by the link's address. Else (also
+// where sides of a shared region wait by what is inherited: eventfd, sysv_semaphore) the maker forks an
+// opener for every cycle, which inherits the link and runs where role 1 would: open then includes the fork,
+// which is what such a link costs, and the observation opened_by_fork is 1. The processes tell each other of
+// their steps through futexes; that is in the cycle, and in no phase.
 //
 // Per message there is one virtual call (workloads/any_link.h), about 1 ns.
 #pragma once
