@@ -112,11 +112,11 @@ class Side {
       const Look now{stage_of(own).load(), role_.board().progress.load(std::memory_order_relaxed)};
       const std::uint64_t tries = empty_tries_.load(std::memory_order_relaxed);
       const bool both_send = now.stage % 2 == 1 && stage_of(1 - own).load() == now.stage;
-      if (both_send && now == before && (tries_without_sleep_ ? tries != tries_before : main_.sleeps())) {
-        ++looks;
-      } else {
+      if (!both_send || now != before || (!tries_without_sleep_ && !main_.sleeps())) {
         looks = 0;
         since_ns = now_ns();
+      } else if (!tries_without_sleep_ || tries != tries_before) {
+        ++looks;  // else it had no processor since the last one
       }
       before = now;
       tries_before = tries;

@@ -4,11 +4,11 @@
 //
 // It is recognised, counted and broken, and the launch then ends as any other: every message arrives intact.
 // A thread in each role looks at it every 20 ms. Its role is stuck once, for half a second on end, both roles
-// have been in the sends of the same round, no message of its own has gone in, and at every look its sender
-// was asleep in the kernel (harness/thread_state.h), or had made new empty tries. A role that merely lacks a
-// processor is neither, so a slow machine delays the verdict and does not make it. When both are stuck, role
-// 0's thread receives what its role would have received; role 1 can then finish its sends, and receives what
-// frees role 0. That round is the last of its phase.
+// have been in the sends of the same round, no message of its own has gone in, and its sender was asleep in
+// the kernel at every look (harness/thread_state.h), or had made new empty tries at twenty of them. A role
+// that merely lacks a processor is neither, so a slow machine delays the verdict and does not make it. When
+// both are stuck, role 0's thread receives what its role would have received; role 1 can then finish its
+// sends, and receives what frees role 0. That round is the last of its phase.
 //
 // The span of a launch that got stuck is mostly the time to recognise it; `remark` says so.
 #pragma once
@@ -33,7 +33,8 @@ class Cross final : public Work {
 
   static std::vector<RoleKind> roles(const Case&);
   static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
-  // completed: 1 or 0; and when it is 0, `deadlock` or `livelock`: the rounds that got stuck.
+  // completed: 1 or 0, warm-up included; and when it is 0, `deadlock` or `livelock`: the rounds that got
+  // stuck.
   static void observe(const Case& benchmark_case, const LaunchBoard& board,
                       std::vector<Observation>& observations);
   // Empty when every round went through.

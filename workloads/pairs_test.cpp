@@ -42,12 +42,5 @@ TEST(Pairs, AreRefusedWhenThereAreMoreThanALaunchHasRoles) {
   EXPECT_THAT(why_not(c), testing::HasSubstr("at most 12"));
 }
 
-TEST(JainIndex, IsOneForEqualSharesAndOneNthWhenOneHasAll) {
-  EXPECT_DOUBLE_EQ(jain_index(std::array{2.0, 2.0, 2.0}), 1);
-  EXPECT_DOUBLE_EQ(jain_index(std::array{0.0, 5.0, 0.0, 0.0}), 0.25);
-  EXPECT_DOUBLE_EQ(jain_index(std::array{1.0, 3.0}), 0.8);
-  EXPECT_DOUBLE_EQ(jain_index(std::array{0.0, 0.0}), 0);
-}
-
 }  // namespace
 }  // namespace ipcmark
