@@ -10,7 +10,7 @@
 // partial progress. A signal (EINTR) never surfaces. End of stream inside a message is an error
 // (std::system_error).
 //
-// Nothing here is thread-safe: an endpoint belongs to one thread of one process.
+// Not thread-safe: an endpoint, of a duplex link each direction of it, belongs to one thread of a process.
 #pragma once
 
 #include <concepts>

@@ -78,9 +78,11 @@ TEST(ClientServer, RepliesMayBeOfAnotherSize) {
   }
 }
 
+// A request of 4 bytes does not say whose it is, so that each client has a link of its own.
 TEST(ClientServer, SaysWhyAServerCannotWait) {
   Case c{.workload = "client_server",
          .transport = "posix_shm",
+         .message_bytes = 4,
          .send_wait = Wait::futex,
          .receive_wait = Wait::futex,
          .senders = 3};

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -299,7 +300,7 @@ class Writer {
     }
   }
 
-  // One attempt, for probes: may leave a part of the message in the link, which the next attempt completes.
+  // One attempt: may leave a part of the message in the link, which the next attempt completes.
   Io try_write(std::uint64_t sequence) {
     if constexpr (access == Access::loan) {
       std::span<std::byte> slot;
@@ -307,7 +308,9 @@ class Writer {
       fill(slot, number_, sequence, touch_);
       return sender_.commit();
     } else {
-      fill(buffer_.span(), number_, sequence, touch_);
+      // A large message that finds no room for long is not written anew at every try.
+      if (sequence != tried_) fill(buffer_.span(), number_, sequence, touch_);
+      tried_ = sequence;
       return sender_.send(buffer_.span());
     }
   }
@@ -323,6 +326,7 @@ class Writer {
   unsigned number_;
   Touch touch_;
   MessageBuffer buffer_;
+  std::uint64_t tried_ = std::numeric_limits<std::uint64_t>::max();  // what try_write() has put into it
   Toil toil_;
 };
 
