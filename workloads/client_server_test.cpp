@@ -78,17 +78,20 @@ TEST(ClientServer, RepliesMayBeOfAnotherSize) {
   }
 }
 
-// A request of 4 bytes does not say whose it is, so that each client has a link of its own.
 TEST(ClientServer, SaysWhyAServerCannotWait) {
   Case c{.workload = "client_server",
          .transport = "posix_shm",
-         .message_bytes = 4,
+         .message_bytes = 4,  // do not say whose they are, so each client has a link of its own
          .send_wait = Wait::futex,
          .receive_wait = Wait::futex,
          .senders = 3};
   EXPECT_THAT(why_not(c), HasSubstr("cannot wait by futex for several links"));
   c.senders = 24;
   EXPECT_THAT(why_not(c), HasSubstr("clients are at most 12"));
+  c.message_bytes = 64;
+  EXPECT_THAT(why_not(c), HasSubstr("clients are at most 23"));
+  c.senders = 3;
+  EXPECT_EQ(why_not(c), "") << "they share one";
   c.senders = 1;
   EXPECT_EQ(why_not(c), "");
   c.send_access = Access::loan;
