@@ -319,7 +319,9 @@ class Mailbox final : public Work {
     Role among_senders(role.index(), case_.senders, role.launch(), none);
     std::uint64_t sequence = 0, sent_by_all = 0, timed_messages = 0;
     const auto move = [&](std::uint64_t messages, bool timed) {
-      const std::uint64_t share = share_of(role.index(), messages);
+      // Of all phases together, so that none sends more than its share of them.
+      const std::uint64_t share =
+          share_of(role.index(), sent_by_all + messages) - share_of(role.index(), sent_by_all);
       const std::uint64_t claims_before = lost_claims_of(*sender_);
       sent_by_all += messages;
       if (timed) {
