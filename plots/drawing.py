@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 import svg
 import units
-from figures import TRANSPORTS, Figure, Line, Panel
+from figures import RENDEZVOUS, TRANSPORTS, UNBOUNDED, DotRow, Figure, Line, Panel
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5c6670", "#e4e7eb", "#fffffe"
 
@@ -190,6 +190,8 @@ def tick_text(kind: str, value: float) -> str:
     return f"{float(number):g} {unit}"
 
 
+APART_TICKS = {RENDEZVOUS: "0", UNBOUNDED: "∞"}
+APART_TITLES = {RENDEZVOUS: "rendezvous", UNBOUNDED: "unbounded"}
 AXIS_TITLES = {
     "bytes": "message size",
     "messages": "messages that fit",
@@ -330,9 +332,42 @@ def _key_follows(groups: list[list[Panel]], number: int) -> bool:
     return names(groups[number]) != names(groups[number + 1])
 
 
-def _limits(panels) -> dict[Panel, tuple[tuple[float, float], tuple[float, float]]]:
+@dataclass(frozen=True)
+class XAxis:
+    """Logarithmic from low to high. apart: where on it that stands which has no logarithm, beyond inner_low or
+    inner_high, the limits of the rest."""
+
+    low: float
+    high: float
+    inner_low: float
+    inner_high: float
+    apart: dict[float, float]
+
+    def at(self, value: float) -> float:
+        return self.apart.get(value, value)
+
+
+APART = 0.16  # of the axis
+
+
+def _x_axis(panels) -> XAxis:
+    points = [point for panel in panels for line in panel.lines for point in line.points]
+    xs = {value for point in points for value in (point.x, point.x_low, point.x_high) if value is not None}
+    low, high = inner_low, inner_high = log_limits(sorted(xs - {RENDEZVOUS, UNBOUNDED}) or [1.0], 0.05)
+    gap = (high / low) ** APART
+    apart = {}
+    if panels[0].x == "messages" and RENDEZVOUS in xs:
+        apart[RENDEZVOUS] = inner_low / gap**0.6
+        low = inner_low / gap
+    if UNBOUNDED in xs:
+        apart[UNBOUNDED] = inner_high * gap**0.6
+        high = inner_high * gap
+    return XAxis(low, high, inner_low, inner_high, apart)
+
+
+def _limits(panels) -> dict[Panel, tuple[XAxis, tuple[float, float]]]:
     """x over all panels of the figure; y over the panels of a row."""
-    xs = [value for panel in panels for line in panel.lines for point in line.points for value in _x_extent(panel, point)]
+    xs = _x_axis(panels)
     result = {}
     for panel in panels:
         ys = [
@@ -343,22 +378,12 @@ def _limits(panels) -> dict[Panel, tuple[tuple[float, float], tuple[float, float
             for point in line.points
             for bound in (*spread_of(point.y)[:2], point.y.value)
         ]
-        result[panel] = (log_limits(xs, 0.05), log_limits(ys))
+        result[panel] = (xs, log_limits(ys))
     return result
 
 
-ZERO = 0.25  # where rendezvous stands on the logarithmic axis of messages
-
-
-def _x(panel: Panel, value: float) -> float:
-    return max(value, ZERO) if panel.x == "messages" else value
-
-
-def _x_extent(panel: Panel, point) -> list[float]:
-    return [_x(panel, value) for value in (point.x, point.x_low, point.x_high) if value is not None]
-
-
-def _x_ticks(panel: Panel, sizes: list[float], low: float, high: float, width: float):
+def _x_ticks(panel: Panel, sizes: list[float], x_axis: XAxis, width: float):
+    low, high = x_axis.inner_low, x_axis.inner_high
     if panel.x == "bytes":
         ticks = sizes
         powers = [2.0**e for e in range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)]
@@ -368,10 +393,16 @@ def _x_ticks(panel: Panel, sizes: list[float], low: float, high: float, width: f
         ticks = [10.0**e for e in range(0, 13) if low <= 10.0**e <= high]
         if len(ticks) < 3:
             ticks = [2.0**e for e in range(0, 40) if low <= 2.0**e <= high]
-        if low <= ZERO:
-            ticks.insert(0, ZERO)
-    labels = ["0" if panel.x == "messages" and tick == ZERO else tick_text(panel.x, tick) for tick in ticks]
-    return _thin(ticks, labels, low, high, width)
+    labels = [tick_text(panel.x, tick) for tick in ticks]
+    ticks, labels = _thin(ticks, labels, x_axis.low, x_axis.high, width)
+
+    def clear(tick, label, place, other):
+        room = (text_width(label) + text_width(other)) / 2 + 7
+        return abs(width * math.log(tick / place) / math.log(x_axis.high / x_axis.low)) >= room
+
+    apart = [(place, APART_TICKS[value]) for value, place in x_axis.apart.items()]
+    kept = [item for item in zip(ticks, labels) if all(clear(*item, *other) for other in apart)]
+    return [tick for tick, _ in kept + apart], [label for _, label in kept + apart]
 
 
 def _thin(ticks, labels, low, high, width, overhang=math.inf):
@@ -398,13 +429,14 @@ def _thin(ticks, labels, low, high, width, overhang=math.inf):
 
 
 def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style, dashes, box, layout: Layout):
-    (x_low, x_high), (y_low, y_high) = limits
+    x_axis, (y_low, y_high) = limits
+    x_low, x_high = x_axis.low, x_axis.high
     left, top, width, height = box
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(x_low, x_high)
     axes.set_ylim(y_low, y_high)
-    x_ticks, x_labels = _x_ticks(panel, sizes, x_low, x_high, width)
+    x_ticks, x_labels = _x_ticks(panel, sizes, x_axis, width)
     y_ticks = log_ticks(y_low, y_high)
     for axis, ticks, labels in (
         (axes.xaxis, x_ticks, x_labels),
@@ -415,7 +447,6 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style,
         axis.set_ticklabels(labels)
     axes.grid(axis="y", color=GRID, linewidth=1)
     axes.set_axisbelow(True)
-    canvas.text(left + width / 2, top + height + 34, AXIS_TITLES[panel.x], colour=MUTED, align="center")
 
     def pixel(x, y):
         return (
@@ -423,15 +454,24 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style,
             top + height * (1 - math.log(y / y_low) / math.log(y_high / y_low)),
         )
 
+    middle = pixel((x_axis.inner_low * x_axis.inner_high) ** 0.5, y_low)[0]
+    canvas.text(middle, top + height + 34, AXIS_TITLES[panel.x], colour=MUTED, align="center")
+    for value, place in x_axis.apart.items():
+        canvas.text(pixel(place, y_low)[0], top + height + 34, APART_TITLES[value], colour=MUTED, align="center")
+        border = x_axis.inner_low if value == RENDEZVOUS else x_axis.inner_high
+        axes.axvline(border, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
+
     ends = []
     for number, line in enumerate(panel.lines):
-        gap = min(DODGE, 22 / len(panel.lines)) if panel.x == "bytes" else 0
-        aside = gap * (number - (len(panel.lines) - 1) / 2)
-        factor = (x_high / x_low) ** (aside / width)
+        def aside(most):
+            gap = min(most, 22 / len(panel.lines))
+            return (x_high / x_low) ** (gap * (number - (len(panel.lines) - 1) / 2) / width)
+
+        factors = (aside(DODGE if panel.x == "bytes" else 0), aside(DODGE_APART))
         colour, marker = style.colour(line.transport), style.marker(line.transport)
-        _draw_line(axes, panel, line, factor, colour, marker, dashes[line.label])
-        last = line.points[-1]
-        ends.append(pixel(_x(panel, last.x) * factor, last.y.value))
+        xs = [x_axis.at(point.x) * factors[point.x in x_axis.apart] for point in line.points]
+        _draw_line(axes, x_axis, line, xs, colour, marker, dashes[line.label])
+        ends.append(pixel(xs[-1], line.points[-1].y.value))
     if layout.labels_beside:
         places = spread([y for _, y in ends], KEY_GAP, top + 2, top + height)
         key_x = left + width + 22
@@ -442,13 +482,15 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style,
 
 
 DODGE = 2  # px between the marks of two lines at one size, so that their bars do not hide each other
+DODGE_APART = 6  # px between those that all lines have at one place beside the axis
 
 
-def _draw_line(axes, panel: Panel, line: Line, factor: float, colour: str, marker: str, dash):
-    """factor: what moves the line aside on the logarithmic x axis."""
-    xs = [_x(panel, point.x) * factor for point in line.points]
+def _draw_line(axes, x_axis: XAxis, line: Line, xs: list[float], colour: str, marker: str, dash):
+    """xs: where its points stand."""
     ys = [point.y.value for point in line.points]
-    axes.plot(xs, ys, color=colour, linewidth=1.6, linestyle=dash, clip_on=False, zorder=3)
+    joined = [(x, y) for x, y, point in zip(xs, ys, line.points) if point.x not in x_axis.apart]
+    if joined:
+        axes.plot(*zip(*joined), color=colour, linewidth=1.6, linestyle=dash, clip_on=False, zorder=3)
     for is_interval, width in ((True, 2.2), (False, 0.9)):
         bars = [
             [(x, low), (x, high)]
@@ -461,7 +503,7 @@ def _draw_line(axes, panel: Panel, line: Line, factor: float, colour: str, marke
                 LineCollection(bars, colors=colour, linewidths=width, alpha=0.55, clip_on=False, zorder=3.5)
             )
     ranges = [
-        [(_x(panel, point.x_low), point.y.value), (_x(panel, point.x_high), point.y.value)]
+        [(x_axis.at(point.x_low), point.y.value), (x_axis.at(point.x_high), point.y.value)]
         for point in line.points
         if point.x_low is not None and point.x_low != point.x_high
     ]
@@ -518,51 +560,76 @@ def _draw_key(canvas: Canvas, panel: Panel, style: Style, dashes, x: float, y: f
 
 
 VALUE_WIDTH = 70
+NARROW_LABELS = 0.4  # of a narrow picture, that labels beside the dots may take
+
+
+def _with_heads(rows) -> list[DotRow | str]:
+    """Before each group its name, if there are several."""
+    if len({row.group for row in rows}) < 2:
+        return rows
+    result: list[DotRow | str] = []
+    group = ""
+    for row in rows:
+        if row.group != group:
+            group = row.group
+            result.append(group)
+        result.append(row)
+    return result
+
+
+def _dot_values(figure: Figure, columns) -> list[float]:
+    return [
+        bound
+        for row in figure.rows
+        for dot in (row.dots[column] for column in columns)
+        if dot
+        for bound in (*spread_of(dot.value)[:2], dot.value.value, *([dot.tail.value] if dot.tail else []))
+    ]
 
 
 def draw_dots(figure: Figure, layout: Layout, footer: list[str]):
     style = Style(row.transport for row in figure.rows)
-    beside = layout.labels_beside
+    heads = [row for row in _with_heads(figure.rows) if isinstance(row, str)]
+    label_width = max(*(text_width(row.label) + 40 for row in figure.rows), *(text_width(head) + 12 for head in heads), 0)
+    beside = layout.labels_beside or label_width <= NARROW_LABELS * layout.width
     row_height = 21 if beside else 34
-    show = {"time": units.time, "rate": units.rate}[figure.y]
-    label_width = max(text_width(row.label) for row in figure.rows) + 34 if beside else 0
-    most = 3 if beside else 1
+    if not beside:
+        label_width = 0
+    most = 3 if layout.labels_beside else 1
     bands = [range(i, min(i + most, len(figure.columns))) for i in range(0, len(figure.columns), most)]
-    across = len(bands[0])
+    across, across_all = len(bands[0]), len(figure.columns)
     span = (layout.width - label_width) / across
     head = _head_height(figure, layout)
-    kept = {band: [row for row in figure.rows if any(row.dots[i] for i in band)] for band in bands}
+    kept = {band: _with_heads([row for row in figure.rows if any(row.dots[i] for i in band)]) for band in bands}
     band_heights = [34 + len(kept[band]) * row_height + 40 for band in bands]
     canvas = Canvas(layout.width, head + sum(band_heights) + (16 * len(footer) + 10 if layout.titled else 0))
     _draw_head(canvas, figure, layout)
-    values = [
-        bound
-        for row in figure.rows
-        for dot in row.dots
-        if dot
-        for bound in (*spread_of(dot.value)[:2], dot.value.value, *([dot.tail.value] if dot.tail else []))
-    ]
-    low, high = log_limits(values, 0.04)
+    limits = [log_limits(_dot_values(figure, (i,) if figure.ys else range(across_all)), 0.04) for i in range(across_all)]
     top = head
     for band, band_height in zip(bands, band_heights):
         rows = kept[band]
         if beside:
             for number, row in enumerate(rows):
                 y = top + 34 + (number + 0.5) * row_height
+                if isinstance(row, str):
+                    canvas.text(4, y + 2, row, colour=MUTED)
+                    continue
                 canvas.key(4, y, style.colour(row.transport), style.marker(row.transport), "none", row.label)
         for place, column in enumerate(band):
             left = label_width + place * span
             width = span - VALUE_WIDTH - 10 if beside else layout.width - 12
             left += 0 if beside else 6
-            _draw_dot_column(canvas, figure, column, rows, style, (left, top, width, row_height), (low, high), show, beside)
+            _draw_dot_column(canvas, figure, column, rows, style, (left, top, width, row_height), limits[column], beside)
         top += band_height
     if layout.titled:
         _draw_footer(canvas, footer)
     return canvas.figure
 
 
-def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: Style, box, limits, show, beside: bool):
+def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: Style, box, limits, beside: bool):
     left, top, width, row_height = box
+    kind = figure.ys[column] if figure.ys else figure.y
+    show = {"time": units.time, "rate": units.rate}[kind]
     height = len(rows) * row_height
     right = left + width + (VALUE_WIDTH - 4 if beside else 0)
     title, room = figure.columns[column], width if beside else width - text_width(figure.value_title) - 12
@@ -575,7 +642,7 @@ def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: S
     axes.set_xlim(*limits)
     axes.set_ylim(len(rows), 0)
     ticks = log_ticks(*limits)
-    labels = [tick_text(figure.y, tick) for tick in ticks]
+    labels = [tick_text(kind, tick) for tick in ticks]
     ticks, labels = _thin(ticks, labels, *limits, width, overhang=6)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -586,6 +653,10 @@ def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: S
     rules = [[(limits[0], number), (limits[1], number)] for number in range(len(rows))]
     axes.add_collection(LineCollection(rules, colors=GRID, linewidths=0.5, zorder=0.5))
     for number, row in enumerate(rows):
+        if isinstance(row, str):
+            if not beside:
+                canvas.text(left, top + 34 + (number + 0.6) * row_height, row, colour=MUTED)
+            continue
         dot = row.dots[column]
         y = number + (0.5 if beside else 0.72)
         text_y = top + 34 + (number + (0.5 if beside else 0.3)) * row_height

@@ -1,12 +1,14 @@
 """What is drawn: picks cases out of result files and lays them out as figures, as plain data. See drawing.py for how.
 
 Cases that differ in more than the two axes and the line never share a panel: placement and the way of waiting make
-panels; transport, wait, access and limits make lines; anything else unusual makes a figure of its own.
+panels; transport, wait, access and limits make lines; anything else unusual makes a figure of its own. Where waits
+are set side by side, each is a row, and each panel another metric.
 Invalid results are left out and listed in the figure's notes.
 """
 
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import units
 from results import Case, CaseSeries, Estimate, ResultFile, estimate_over, merge_capacities, round_trip_over
@@ -38,6 +40,9 @@ TRANSPORTS = (
     "udp",
     "null",
 )
+
+
+RENDEZVOUS, UNBOUNDED = 0.0, math.inf  # places of their own on the axis of messages
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class DotRow:
     transport: str
     label: str
     dots: tuple[Dot | None, ...]  # one for each column
+    group: str = ""  # neighbours of one group stand under its name
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,7 @@ class Figure:
     y: str = "time"  # of the dots
     value_title: str = ""  # what stands in figures beside the dots
     columns: tuple[str, ...] = ()  # titles over the dots
+    ys: tuple[str, ...] = ()  # of each column, where each has an axis of its own
     rows: tuple[DotRow, ...] = ()
 
 
@@ -142,7 +149,8 @@ FAMILY_TITLES = {"asleep": "waits asleep", "spinning": "waits spinning", "mixed"
 def conditions(case: Case, *, but_capacity: bool = False) -> tuple:
     """What must be equal for two cases to share a figure, beside workload, size and placement."""
     capacity = "" if but_capacity else case.capacity
-    return (capacity, case.senders, case.receivers, case.touch, case.sched, case.further)
+    further = case.further_but("rendezvous") if but_capacity else case.further
+    return (capacity, case.senders, case.receivers, case.touch, case.sched, further)
 
 
 STANDARD = ("default", 1, 1, "full", "other", "")
@@ -151,7 +159,9 @@ STANDARD = ("default", 1, 1, "full", "other", "")
 def conditions_text(key: tuple) -> str:
     capacity, senders, receivers, touch, sched, further = key
     words = []
-    if capacity not in ("", "default"):
+    if capacity == "unbounded":
+        words.append(capacity)
+    elif capacity not in ("", "default") and not further.startswith("rendezvous"):
         words.append("rendezvous" if capacity == "0" else f"capacity {capacity}")
     if (senders, receivers) != (1, 1):
         words.append(f"{units.plural(senders, 'sender')}, {units.plural(receivers, 'receiver')}")
@@ -204,7 +214,7 @@ def placement_order(name: str) -> tuple:
 
 
 def slug(text: str) -> str:
-    return "-".join("".join(c if c.isascii() and (c.isalnum() or c == "_") else " " for c in text).split())
+    return "-".join("".join(c if c.isascii() and (c.isalnum() or c == "_") else " " for c in text).split())[:80]
 
 
 def usual_conditions(entries: list[Entry]) -> tuple | None:
@@ -234,6 +244,8 @@ class Metric:
 
 RTT_P50 = Metric("RTT p50", "ping_pong", "time", lambda series: round_trip_over(series, "p50_ns"))
 RTT_P99 = Metric("RTT p99", "ping_pong", "time", lambda series: round_trip_over(series, "p99_ns"))
+CPU = Metric("CPU per message", "stream", "time", lambda series: estimate_over(series, "cpu_ns_per_message"))
+CPU_OF_ROUND_TRIP = Metric("CPU per round trip", "ping_pong", "time", CPU.of)
 MESSAGE_RATE = Metric("Messages per second", "stream", "rate", lambda series: estimate_over(series, "messages_per_second"))
 BANDWIDTH = Metric("GB per second", "stream", "bandwidth", lambda series: estimate_over(series, "bytes_per_second"))
 
@@ -253,28 +265,40 @@ def size_points(group: list[Entry], metric: Metric) -> list[Point]:
 
 
 def capacity_points(group: list[Entry], metric: Metric) -> list[Point]:
-    """Cases that turned out to fit the same number of messages are one point over all their launches."""
-    by_fits: dict[tuple, list[Entry]] = {}
+    """Cases that turned out to fit the same number of messages are one point over all their launches. Not so a
+    native rendezvous and an acknowledged one, which are two ways to hold nothing."""
+    by_place: dict[tuple, list[Entry]] = {}
     for entry in group:
-        fits = entry.series.capacity.fits
-        if fits:
-            by_fits.setdefault((fits.minimum, fits.maximum), []).append(entry)
+        place = capacity_place(entry)
+        if place:
+            by_place.setdefault((*place, entry.case.rendezvous), []).append(entry)
     points = []
-    for (low, high), same in sorted(by_fits.items()):
+    for (low, high, _), same in sorted(by_place.items()):
         estimate = metric.of([entry.series for entry in same])
         if estimate:
+            known = [entry.series.capacity for entry in same if entry.series.capacity.fits]
             points.append(
                 Point(
-                    x=(low * high) ** 0.5,
+                    x=high if high in (RENDEZVOUS, UNBOUNDED) else (max(low, 1) * high) ** 0.5,
                     y=estimate,
                     noisy=any(entry.grade == "noisy" for entry in same),
-                    x_low=low,
+                    x_low=max(low, 1) if high else low,
                     x_high=high,
-                    x_open=merge_capacities([entry.series.capacity for entry in same]).fits.lower_bound,
+                    x_open=bool(known) and high < UNBOUNDED and merge_capacities(known).fits.lower_bound,
                     default=any(entry.case.capacity == "default" for entry in same),
                 )
             )
     return points
+
+
+def capacity_place(entry: Entry) -> tuple[float, float] | None:
+    """Least and most messages that fit; a link without a bound is beyond whatever a probe put in."""
+    if entry.case.capacity == "unbounded":
+        return UNBOUNDED, UNBOUNDED
+    if entry.case.capacity == "0":
+        return RENDEZVOUS, RENDEZVOUS
+    fits = entry.series.capacity.fits
+    return (fits.minimum, fits.maximum) if fits else None
 
 
 def line_panels(entries: list[Entry], metrics: list[Metric], x: str, points_of) -> tuple[Panel, ...]:
@@ -378,7 +402,7 @@ def by_capacity(entries: list[Entry]) -> list[Figure]:
         unknown = [
             f"{entry.case.transport} ({variant_text(entry.case, entry.source)}), asked {entry.case.capacity}"
             for entry in drawn
-            if not entry.series.capacity.fits
+            if not capacity_place(entry)
         ]
         extra = (f"Not drawn, because it is not known what fits: {'; '.join(unknown)}.",) if unknown else ()
         special = conditions_text(tuple(rest))
@@ -388,8 +412,9 @@ def by_capacity(entries: list[Entry]) -> list[Figure]:
                 title=f"Throughput and round-trip time against capacity, {units.message_size(size)} messages",
                 subtitle=", ".join(filter(None, (placement_text(placement), special))),
                 caption="The x axis is what really fits before a sender must wait, probed without a receiver, not what "
-                "was asked; capacities that turned out the same are one point. A ring marks the default, an arrow a "
-                f"link that was not yet full when the probe ended. {HOW_TO_READ_SPREAD}",
+                "was asked; capacities that turned out the same are one point. Apart from the axis stand the rendezvous (0), in "
+                "which nothing ever waits in the link, and at the other end links without a bound. A ring marks the "
+                f"default, an arrow a link that was not yet full when the probe ended. {HOW_TO_READ_SPREAD}",
                 alt=describe(panels),
                 notes=notes_of(invalid, extra),
                 panels=panels,
@@ -442,7 +467,7 @@ def overview(entries: list[Entry], name: str, title: str, metric: Metric, tail: 
             title=f"{title}, {units.message_size(size)} messages",
             subtitle=", ".join(filter(None, ("both sides wait by block where a row does not say otherwise", special))),
             caption=f"{how} {HOW_TO_READ_SPREAD}",
-            alt=describe_dots(dot_rows, placements, metric),
+            alt=describe_dots(dot_rows, [metric] * len(placements), placements),
             notes=notes_of(invalid),
             y=metric.y,
             value_title="p50" if tail else "median",
@@ -450,6 +475,113 @@ def overview(entries: list[Entry], name: str, title: str, metric: Metric, tail: 
             rows=dot_rows,
         )
     ]
+
+
+# --- waits ----------------------------------------------------------------------------------------------------------
+
+
+WAITS = (
+    "block",
+    "poll",
+    "epoll",
+    "futex",
+    "semaphore",
+    "sysv_semaphore",
+    "condvar",
+    "eventfd",
+    "adaptive",
+    "yield",
+    "spin",
+)
+FEWEST_WAITS = 3  # that are worth a figure
+
+
+def wait_row(entry: Entry) -> tuple:
+    case = entry.case
+    sides = (case.send_wait, case.receive_wait)
+    order = [WAITS.index(wait) if wait in WAITS else len(WAITS) for wait in sides]
+    return (list(FAMILY_TITLES).index(family(case)), *order, *sides, case.access, case.limits, entry.source)
+
+
+def wait_strategies(entries: list[Entry]) -> list[Figure]:
+    """One transport at one size and placement, a row for each way of waiting, a panel for each metric."""
+    figures = []
+    chosen = [entry for entry in entries if entry.case.workload in ("ping_pong", "stream")]
+
+    def key(case):
+        return (case.placement, transport_order(case.transport), *conditions(case))
+
+    for (placement, (_, transport), *rest), group in groups_by(chosen, key):
+        waits: dict[int, set[str]] = {}
+        for entry in group:
+            if entry.grade != "invalid":
+                waits.setdefault(entry.case.message_bytes, set()).add(entry.case.wait)
+        sizes = [size for size, words in waits.items() if len(words) >= FEWEST_WAITS]
+        if not sizes:
+            continue
+        size = 64 if 64 in sizes else min(sizes)
+        drawn, invalid = split_invalid([entry for entry in group if entry.case.message_bytes == size])
+        streamed = any(entry.case.workload == "stream" for entry in drawn)
+        metrics = [
+            metric
+            for metric in (RTT_P50, MESSAGE_RATE, CPU if streamed else CPU_OF_ROUND_TRIP)
+            if any(entry.case.workload == metric.workload and metric.of([entry.series]) for entry in drawn)
+        ]
+        rows: dict[tuple, list[Entry]] = {}
+        for entry in drawn:
+            rows.setdefault(wait_row(entry), []).append(entry)
+        dot_rows = tuple(wait_dots(rows[name], metrics) for name in sorted(rows))
+        withheld = [row.label for row, name in zip(dot_rows, sorted(rows)) if lacks_round_trip(rows[name])]
+        extra = (f"RTT p50 withheld, for want of round trips: {', '.join(withheld)}.",) if withheld else ()
+        special = conditions_text(tuple(rest))
+        figures.append(
+            Figure(
+                name="-".join(filter(None, ("waits", slug(transport), f"{size}B", slug(placement), slug(special)))),
+                title=f"Wait strategies of {transport}, {units.message_size(size)} messages",
+                subtitle=", ".join(filter(None, (placement_text(placement), special))),
+                caption=f"{wait_sources(metrics)} Further left is better for times, further right for rates; each panel has "
+                f"an axis of its own, of which one step is a factor. {HOW_TO_READ_SPREAD}",
+                alt=describe_dots(dot_rows, metrics),
+                notes=notes_of(invalid, extra),
+                value_title="median",
+                columns=tuple(metric.title for metric in metrics),
+                ys=tuple(metric.y for metric in metrics),
+                rows=dot_rows,
+            )
+        )
+    return figures
+
+
+def wait_sources(metrics: list[Metric]) -> str:
+    """Which workload each panel is from."""
+    parts = []
+    for workload, words in (("ping_pong", "a ping-pong"), ("stream", "a stream")):
+        titles = [metric.title for metric in metrics if metric.workload == workload]
+        if titles:
+            parts.append(f"{' and '.join(titles)} from {words}")
+    return f"Only the way of waiting differs. {'; '.join(parts)}; CPU is of both sides together."
+
+
+def wait_dots(group: list[Entry], metrics: list[Metric]) -> DotRow:
+    """group: the cases of one way of waiting, one of each workload."""
+    dots = []
+    for metric in metrics:
+        entry = next((entry for entry in group if entry.case.workload == metric.workload), None)
+        value = metric.of([entry.series]) if entry else None
+        dots.append(Dot(value, None, entry.grade == "noisy") if value else None)
+    case = group[0].case
+    words = [case.wait]
+    if case.access != "copy":
+        words.append(case.access)
+    if case.limits != "host":
+        words.append(case.limits)
+    if group[0].source:
+        words.append(f"({group[0].source})")
+    return DotRow(case.transport, " ".join(words), tuple(dots), FAMILY_TITLES[family(case)])
+
+
+def lacks_round_trip(group: list[Entry]) -> bool:
+    return any(entry.case.workload == "ping_pong" and RTT_P50.of([entry.series]) is None for entry in group)
 
 
 # --- descriptions for those who cannot see the figure ---------------------------------------------------------------
@@ -465,6 +597,8 @@ def describe(panels: tuple[Panel, ...]) -> str:
         show = FORMATS[panel.y]
 
         def at(x):
+            if panel.x == "messages" and x in (RENDEZVOUS, UNBOUNDED):
+                return "no bound" if x else "a rendezvous"
             return units.message_size(int(x)) if panel.x == "bytes" else units.plural(round(x), "message")
 
         parts.append(
@@ -474,22 +608,37 @@ def describe(panels: tuple[Panel, ...]) -> str:
     return "Line chart on logarithmic axes. " + " ".join(parts)
 
 
-def describe_dots(rows: tuple[DotRow, ...], placements: list[str], metric: Metric) -> str:
-    show = FORMATS[metric.y]
+def describe_dots(rows: tuple[DotRow, ...], metrics: list[Metric], placements: list[str] | None = None) -> str:
+    """A metric for each column; placements: what tells the columns apart, where it is not the metric."""
     parts = []
-    for column, placement in enumerate(placements):
+    for column, metric in enumerate(metrics):
+        show = FORMATS[metric.y]
         here = [(row.dots[column].value.value, row.label) for row in rows if row.dots[column]]
-        low, high = min(here), max(here)
-        parts.append(f"{placement}: from {show(low[0])} ({low[1]}) to {show(high[0])} ({high[1]}).")
-    return f"Dot chart of {metric.title} on a logarithmic axis, {units.plural(len(rows), 'row')}. " + " ".join(parts)
+        name = placements[column] if placements else metric.title
+        if here:
+            low, high = min(here), max(here)
+            parts.append(f"{name}: from {show(low[0])} ({low[1]}) to {show(high[0])} ({high[1]}).")
+    of = f"{metrics[0].title} on a logarithmic axis" if placements else "ways of waiting on logarithmic axes"
+    return f"Dot chart of {of}, {units.plural(len(rows), 'row')}. " + " ".join(parts)
 
 
 # --- all of them ----------------------------------------------------------------------------------------------------
 
 
+def named_apart(figures: list[Figure]) -> list[Figure]:
+    """Names of files, each once, also where two sets of conditions look alike once they are letters and digits."""
+    seen: Counter = Counter()
+    result = []
+    for figure in figures:
+        seen[figure.name] += 1
+        number = seen[figure.name]
+        result.append(figure if number == 1 else replace(figure, name=f"{figure.name}-{number}"))
+    return result
+
+
 def figures_of(files: list[ResultFile]) -> list[Figure]:
     entries = entries_of(files)
-    return [
+    figures = [
         *overview(
             entries,
             "rtt-overview",
@@ -527,6 +676,8 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
             "and read. Messages and payload bytes are two views of the same launches.",
         ),
         *by_capacity(entries),
+        *wait_strategies(entries),
     ]
+    return named_apart(figures)
 
 

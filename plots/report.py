@@ -21,7 +21,7 @@ import drawing
 import figures
 import units
 from figures import Entry
-from results import GRADES, BadResult, Capacity, Case, Estimate, ResultFile, read
+from results import GRADES, BadResult, Capacity, Case, Estimate, ResultFile, percentile_over, read
 
 HERE = Path(__file__).resolve().parent
 
@@ -146,7 +146,13 @@ def tile(label: str, what: str, ranked: list[tuple[Estimate, Entry]], metric: fi
     return Tile(label, what, show(estimate.value), spread, name(entry), remarks)
 
 
+def plain(entries: list[Entry]) -> list[Entry]:
+    """Of the two workloads that the summary, the table and the figures are about."""
+    return [entry for entry in entries if entry.case.workload in ("ping_pong", "stream")]
+
+
 def tiles_of(entries: list[Entry]) -> list[Tile]:
+    entries = plain(entries)
     rest = figures.usual_conditions(entries)
     usual = [entry for entry in entries if figures.conditions(entry.case) == rest]
     size = figures.small_size(usual)
@@ -170,6 +176,7 @@ def tiles_of(entries: list[Entry]) -> list[Tile]:
 
 def sentences_of(entries: list[Entry]) -> list[str]:
     """Contrasts between results whose 95 % intervals do not meet; none where the data supports none."""
+    entries = plain(entries)
     rest = figures.usual_conditions(entries)
     usual = [entry for entry in entries if figures.conditions(entry.case) == rest]
     size = figures.small_size(usual)
@@ -238,12 +245,9 @@ class HeadlineRow:
 
 def headline_tables(entries: list[Entry]) -> tuple[list[tuple[str, list[HeadlineRow]]], int | None, str]:
     """(placement, rows), the small size, and the conditions if they are not the usual ones."""
+    entries = plain(entries)
     rest = figures.usual_conditions(entries)
-    usual = [
-        entry
-        for entry in entries
-        if figures.conditions(entry.case) == rest and entry.case.workload in ("ping_pong", "stream")
-    ]
+    usual = [entry for entry in entries if figures.conditions(entry.case) == rest]
     size = figures.small_size(usual)
     tables: dict[str, dict[tuple, list[Entry]]] = {}
     for entry in usual:
@@ -350,6 +354,199 @@ def case_rows(entries: list[Entry]) -> list[CaseRow]:
     ]
 
 
+# --- the further workloads ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What its section says. rate: what a message is there; samples: the name of what its histogram holds, if that is
+    worth a column."""
+
+    title: str
+    what: str
+    rate: str = "messages"
+    samples: str = ""
+    samples_title: str = ""
+
+
+WORKLOADS = {
+    "duplex": Workload(
+        "Both directions at once",
+        "Each of two processes sends as fast as it can while it receives. A mechanism that goes one way only needs two "
+        "links for it. Messages of both directions are counted.",
+    ),
+    "pairs": Workload(
+        "Independent pairs at once",
+        "Pairs of processes that have nothing to do with each other stream at the same time: what they share is the "
+        "kernel and the machine. Messages of all pairs are counted; Jain's index is 1 when all pairs are equally fast.",
+    ),
+    "client_server": Workload(
+        "Clients and one server",
+        "Every client calls, one call at a time, and waits for the reply; one server answers all. A call is request and "
+        "reply together.",
+        "calls",
+        "call_ns",
+        "call p50",
+    ),
+    "burst": Workload(
+        "Bursts",
+        "The sender hands over a burst while nobody receives; only then is it received. As long as the link holds a whole "
+        "burst the sender does not wait. At the end a sender hands over one more and exits before the receiver begins.",
+        "messages",
+        "sender_wait_ns",
+        "sender waits, p50",
+    ),
+    "cross": Workload(
+        "Both send first",
+        "Both sides send a burst, then receive one. What fits goes through; beyond it each waits for the other: a deadlock "
+        "where they sleep, a livelock where they spin, recognised and then broken.",
+        "messages",
+        "exchange_ns",
+        "exchange p50",
+    ),
+    "pipeline": Workload(
+        "Pipelines",
+        "Source, filters that each transform every message, and sink, over a link for each hop. Speedup compares with one "
+        "process that does the same work over no link at all.",
+    ),
+    "setup": Workload(
+        "Setting a link up",
+        "A whole cycle creates a link, opens it from both sides, delivers a first message, closes and removes it; the phases "
+        "are medians. Where nobody else can attach, opening includes the fork of the process that inherits the link.",
+        "cycles",
+        "cycle_ns",
+        "cycle p50",
+    ),
+    "state": Workload(
+        "A record, read for its latest value",
+        "One writer updates a record, and readers want its latest value: in shared memory in place under a seqlock, "
+        "elsewhere as whole records in messages. Staleness: how many updates a read was behind.",
+        "updates",
+    ),
+    "mailbox": Workload(
+        "Mailboxes",
+        "Several senders and several receivers on one link; every message goes to exactly one receiver. Jain's index is 1 "
+        "when all receivers got as many.",
+    ),
+    "broadcast": Workload(
+        "Broadcast",
+        "One sender, and every receiver gets every message: written once where links lie in shared memory, elsewhere sent "
+        "to each.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class WorkloadRow:
+    transport: str
+    variant: str
+    size: int
+    parameters: str
+    samples: Number
+    rate: Number
+    cpu: Number
+    observed: list[str]  # one for each of the section's columns
+    grade: str
+
+
+@dataclass(frozen=True)
+class WorkloadSection:
+    name: str
+    about: Workload
+    columns: list[tuple[str, str]]  # observations: name, unit
+    placements: list[tuple[str, list[WorkloadRow]]]
+    count: int
+    size: int | None  # where all cases have the same, so that it needs no column
+    parameters: bool  # whether any has some
+
+
+def workload_sections(entries: list[Entry]) -> list[WorkloadSection]:
+    by_name: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry not in plain([entry]):
+            by_name.setdefault(entry.case.workload, []).append(entry)
+    known = list(WORKLOADS)
+    names = sorted(by_name, key=lambda name: (known.index(name) if name in known else len(known), name))
+    return [workload_section(name, by_name[name]) for name in names]
+
+
+def workload_section(name: str, entries: list[Entry]) -> WorkloadSection:
+    about = WORKLOADS.get(name, Workload(name.replace("_", " "), ""))
+
+    def order(entry):
+        case = entry.case
+        return (
+            *(case.transport == "null", figures.transport_order(case.transport), case.message_bytes),
+            *figures.wait_row(entry),
+            *(len(case.capacity), case.capacity, case.senders, case.receivers, case.burst, case.reply_bytes),
+            *(case.work, case.stages, case.pairs, figures.conditions(case)),
+        )
+
+    entries = sorted(entries, key=order)
+    columns = list(dict.fromkeys(column for entry in entries for column in observed(entry)))
+    by_placement: dict[str, list[WorkloadRow]] = {}
+    for entry in entries:
+        row = workload_row(entry, about, columns)
+        by_placement.setdefault(entry.case.placement, []).append(row)
+    placements = sorted(by_placement.items(), key=lambda item: figures.placement_order(item[0]))
+    sizes = {entry.case.message_bytes for entry in entries}
+    return WorkloadSection(
+        name,
+        about,
+        [observation_title(*column) for column in columns],
+        [(figures.placement_text(placement), rows) for placement, rows in placements],
+        len(entries),
+        sizes.pop() if len(sizes) == 1 else None,
+        any(row.parameters for rows in by_placement.values() for row in rows),
+    )
+
+
+def workload_row(entry: Entry, about: Workload, columns: list[tuple[str, str]]) -> WorkloadRow:
+    case, series = entry.case, entry.series
+    valid = entry.grade != "invalid"
+    samples = percentile_over([series], about.samples, "p50_ns") if about.samples else None
+    seen = observed(entry)
+    return WorkloadRow(
+        transport=case.transport,
+        variant=figures.variant_text(case, entry.source),
+        size=case.message_bytes,
+        parameters=figures.conditions_text(figures.conditions(case)),
+        samples=time_number(samples) if valid else Number("invalid"),
+        rate=rate_number(series.estimate("messages_per_second")) if valid else Number("invalid"),
+        cpu=time_number(series.estimate("cpu_ns_per_message")) if valid else Number("invalid"),
+        observed=[seen.get(column, units.MISSING) for column in columns],
+        grade=entry.grade,
+    )
+
+
+NUMBERED = re.compile(r"([a-z_]+?)_\d+_([a-z_]+)")  # receiver_3_share
+
+
+def observed(entry: Entry) -> dict[tuple[str, str], str]:
+    """(name, unit) -> median over launches; what is numbered by role is one, from the least to the most of the roles."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for (name, unit), estimate in entry.series.observations.items():
+        of_each = NUMBERED.fullmatch(name)
+        key = f"{of_each[1]}_{of_each[2]}" if of_each else name
+        values.setdefault((key, unit), []).append(estimate.value)
+    return {
+        (name, unit): "–".join(dict.fromkeys(units.observed(value, unit) for value in (min(those), max(those))))
+        for (name, unit), those in values.items()
+    }
+
+
+def observation_title(name: str, unit: str) -> tuple[str, str]:
+    """Its name in words, and its unit where neither the name nor the figures say it."""
+    words = name.replace("_", " ").replace("jain index", "Jain's index")
+    if unit == "ns" or unit.startswith("ns,"):
+        return words.removesuffix(" ns").replace(" ns ", " "), unit.removeprefix("ns").strip(", ")
+    told = unit in ("messages_per_second", "bytes", "ratio", "count", "1: yes") or unit in words
+    return words, "" if told else unit
+
+
+# --- capacities, verdicts, failures ---------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class CapacityRow:
     transport: str
@@ -373,7 +570,7 @@ def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
             transport=case.transport,
             variant=variant,
             size=case.message_bytes,
-            asked="0 (rendezvous)" if capacity.asked == "0" else capacity.asked,
+            asked=f"0 ({case.rendezvous or 'rendezvous'})" if capacity.asked == "0" else capacity.asked,
             limit=limit_text(capacity),
             limit_source=capacity.limit.source if capacity.limit else "",
             fits=fits_text(capacity),
@@ -666,6 +863,8 @@ def page(files: list[ResultFile], drawn: list[Drawn]) -> str:
         small_size=size,
         headline_conditions=conditions,
         drawn=drawn,
+        workloads=workload_sections(entries),
+        only_further=bool(entries) and not plain(entries),
         capacities_small=[row for row in capacities if row.size == size],
         capacities_other=[row for row in capacities if row.size != size],
         judged=judged(entries),

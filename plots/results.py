@@ -196,12 +196,14 @@ class Case:
     @property
     def further(self) -> str:
         """What sets it apart beyond the parameters every case has: 'overflow drop_new, work 100'."""
-        words = []
-        for field in _FURTHER:
-            value = getattr(self, field)
-            if value:
-                words.append(f"{field.replace('_', ' ')} {value}")
-        return ", ".join(words)
+        return self.further_but()
+
+    def further_but(self, *left_out: str) -> str:
+        return ", ".join(
+            f"{name.replace('_', ' ')} {getattr(self, name)}"
+            for name in _FURTHER
+            if getattr(self, name) and name not in left_out
+        )
 
     @property
     def wait(self) -> str:
@@ -263,6 +265,15 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """What only some workloads observe."""
+
+    name: str
+    unit: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Launch:
     """One forked group of processes that measured one case once: the independent unit of all statistics."""
 
@@ -278,6 +289,7 @@ class Launch:
     distribution_of: str | None
     percentiles: dict[str, float | None]
     histogram_text: str | None
+    observations: tuple[Observation, ...] = ()
 
     @cached_property
     def histogram(self) -> Histogram:
@@ -308,15 +320,29 @@ class CaseSeries:
     def round_trip(self, percentile: str) -> Estimate | None:
         return round_trip_over([self], percentile)
 
+    @property
+    def observations(self) -> dict[tuple[str, str], Estimate]:
+        """(name, unit) -> over the launches that observed it, in the order of the first one's."""
+        found: dict[tuple[str, str], list[float]] = {}
+        for launch in self.launches:
+            for seen in launch.observations:
+                found.setdefault((seen.name, seen.unit), []).append(seen.value)
+        return {key: Estimate.of(values) for key, values in found.items()}
+
 
 def estimate_over(series: list[CaseSeries], statistic: str) -> Estimate | None:
     return Estimate.of([getattr(launch, statistic) for one in series for launch in one.launches])
 
 
 def round_trip_over(series: list[CaseSeries], percentile: str) -> Estimate | None:
-    """The median over launches of one percentile of the RTT. Where a launch has too few samples beyond it, the
+    """Of the RTT."""
+    return percentile_over(series, "round_trip_ns", percentile)
+
+
+def percentile_over(series: list[CaseSeries], samples: str, percentile: str) -> Estimate | None:
+    """The median over launches of one percentile of their samples. Where a launch has too few samples beyond it, the
     percentile of all launches pooled; None where even those are too few."""
-    launches = [launch for one in series for launch in one.launches if launch.distribution_of == "round_trip_ns"]
+    launches = [launch for one in series for launch in one.launches if launch.distribution_of == samples]
     if not launches:
         return None
     values = [launch.percentiles.get(percentile) for launch in launches]
@@ -447,6 +473,12 @@ class _Reader:
             distribution_of = self.get(distribution, at, "of", str)
             percentiles = {name: self.get(distribution, at, name, float, optional=True) for name in PERCENTILES}
             histogram = self.get(distribution, at, "histogram", str, optional=True)
+        observations = [
+            self.observation(seen, f"{inner}.observations[{i}]")
+            for i, seen in enumerate(self.get(own, inner, "observations", list, optional=True) or [])
+        ]
+        if not any("empty_tries" in seen.name for seen in observations):
+            observations += self.tries(own, inner)
         return Launch(
             case_id=self.get(record, where, "name", str),
             case=self.case(self.get(own, inner, "case", dict), f"{inner}.case"),
@@ -460,7 +492,27 @@ class _Reader:
             distribution_of=distribution_of,
             percentiles=percentiles,
             histogram_text=histogram,
+            observations=tuple(observations),
         )
+
+    def observation(self, record, where: str) -> Observation:
+        return Observation(
+            self.get(record, where, "name", str), self.get(record, where, "unit", str), self.get(record, where, "value", float)
+        )
+
+    def tries(self, own, where: str) -> list[Observation]:
+        """Of the roles that counted them, by kind of role: tries in vain for each message, work done meanwhile."""
+        messages = self.get(own, where, "messages", int, optional=True)
+        totals: dict[str, int] = {}
+        for i, role in enumerate(self.get(own, where, "roles", list, optional=True) or []):
+            at = f"{where}.roles[{i}]"
+            kind = self.get(role, at, "role", str).split(" ")[0]
+            for key, words in (("empty_tries", "empty tries"), ("work_done", "units of work")):
+                count = self.get(role, at, key, int, optional=True)
+                if count is not None and (count or key == "empty_tries"):
+                    name = f"{kind}: {words} per message"
+                    totals[name] = totals.get(name, 0) + count
+        return [Observation(name, "count", total / messages) for name, total in totals.items() if messages]
 
     def positive(self, record, where: str, key: str) -> float:
         value = self.get(record, where, key, float)

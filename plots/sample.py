@@ -24,13 +24,25 @@ TRANSPORTS = {  # round trip asleep in ns, one-way cost of a message in ns, of a
     "unix_seqpacket": (12_100, 1_040, 0.20),
     "tcp": (24_500, 1_500, 0.21),
 }
+SHARED_MEMORY_WAITS = (
+    "futex",
+    "semaphore",
+    "sysv_semaphore",
+    "condvar",
+    "eventfd",
+    "adaptive",
+    "yield",
+    "spin",
+)
 SHARED_MEMORY = ("posix_shm", "sysv_shm")
+DESCRIPTOR_WAITS = ("block", "poll", "epoll", "spin", "yield")
 MESSAGE_QUEUES = ("posix_mq", "sysv_mq")
 LARGEST_QUEUED = 8192
 ROUND_TRIP_SPINNING = {"posix_shm": 420, "sysv_shm": 424}
 PLACEMENT_FACTOR = {"same_pu": 0.42, "same_l3": 1.0, "unpinned": 1.3}
 STARTED = "2024-03-09T14:26:53+01:00"
-SHAPES = ("quick", "one_case", "one_launch", "all_skipped", "failures", "verdicts", "long_skips", "odd", "raised")
+FURTHER = ("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter")
+SHAPES = ("quick", "one_case", "one_launch", "all_skipped", "failures", "verdicts", "long_skips", "odd", "raised", "further")
 
 
 def case(workload, transport, size=64, *, wait="block", access="copy", placement="same_l3", capacity="default", **other):
@@ -72,6 +84,7 @@ def case_id(c):
         "limits": c["limits"],
         "sched": c["sched"],
     }
+    words |= {key: value for key, value in c.items() if key in FURTHER}
     return "/".join(f"{key}:{value}" for key, value in words.items())
 
 
@@ -111,6 +124,10 @@ def expected_ns(c):
 
 def fits(c):
     size, asked = c["message_bytes"], c["capacity"]
+    if asked == "0":
+        return {"min": 0, "max": 0, "lower_bound": False}
+    if asked == "unbounded":
+        return {"min": 65536, "max": 65536, "lower_bound": True}
     if c["transport"] in ("pipe", "fifo"):
         pages = max(1, -(-int(asked) * size // 4096)) if asked.isdigit() else 16
         count = max(1, pages * 4096 // size)
@@ -147,7 +164,7 @@ def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
     typical = expected_ns(c) * rng.lognormal(0, 0.025 if grade == "ok" else 0.3)
     ping_pong = c["workload"] == "ping_pong"
     distribution = None
-    if ping_pong:
+    if c["workload"] in SAMPLED:
         times = typical * rng.lognormal(0, 0.06, samples)
         late = rng.random(samples) < 0.015
         times[late] *= rng.uniform(2, 9, late.sum())
@@ -159,7 +176,7 @@ def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
             return float(ordered[rank - 1]) if samples - rank >= 100 else None
 
         distribution = {
-            "of": "round_trip_ns",
+            "of": SAMPLED[c["workload"]],
             "messages_per_sample": 1,
             "count": samples,
             "min_ns": int(values.min()),
@@ -218,6 +235,8 @@ def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
                     "memory_bound": True,
                     "memory_locked": True,
                     "messages": messages,
+                    **({"empty_tries": 3 * messages} if spins(c) else {}),
+                    **({"work_done": 2 * messages} if "work" in c and spins(c) else {}),
                     "cost": {
                         "cpu_ns": int(span_ns * busy / 2),
                         "voluntary_switches": 0 if spins(c) else messages,
@@ -239,9 +258,42 @@ def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
                 "detection_limit": 0,
             },
             "verdict": {"grade": grade, "reasons": list(reasons)},
+            **({"observations": observations(c, rng)} if c["workload"] in OBSERVED else {}),
             "distribution": distribution,
         },
     }
+
+
+SAMPLED = {"ping_pong": "round_trip_ns", "client_server": "call_ns", "burst": "sender_wait_ns", "setup": "cycle_ns"}
+OBSERVED = {  # name, unit, about
+    "duplex": (("from_0_to_1", "messages_per_second", 1.5e6), ("share_from_0_to_1", "ratio", 0.5)),
+    "pairs": (("slowest_pair", "messages_per_second", 1.1e6), ("jain_index", "ratio", 0.99)),
+    "burst": (("bursts", "bursts", 2757.5), ("delivered_after_exit", "messages", 4)),
+    "pipeline": (("serial_ns_per_message", "ns", 37.3), ("speedup", "ratio", 0.04)),
+    "setup": (("create_ns", "ns, median", 2287), ("open_ns", "ns, median", 150_418)),
+    "state": (("torn", "reads", 0), ("staleness", "updates", 503)),
+    "gossip": (("rumours_<b>", "rumours", 7),),
+}
+
+
+def observations(c, rng):
+    found = [{"name": name, "unit": unit, "value": value * rng.lognormal(0, 0.02)} for name, unit, value in OBSERVED[c["workload"]]]
+    if c["workload"] == "setup":
+        found.append({"name": "opened_by_fork", "unit": "1: yes", "value": float(c["transport"] == "pipe")})
+    return found
+
+
+def further_cases():
+    cases = []
+    for transport, waits in (("pipe", DESCRIPTOR_WAITS), ("posix_shm", SHARED_MEMORY_WAITS)):
+        cases += [case(workload, transport, wait=wait) for workload in ("ping_pong", "stream") for wait in waits]
+        cases += [case(workload, transport, wait=waits[0]) for workload in OBSERVED if workload not in ("pairs", "burst")]
+        cases += [case("pairs", transport, wait=waits[0], pairs=pairs) for pairs in (1, 2, 4)]
+        cases += [case("burst", transport, wait=waits[0], capacity=16, burst=burst) for burst in (4, 64)]
+        cases += [case("client_server", transport, wait=waits[0], senders=4, reply_bytes=1024)]
+        cases += [case("mailbox", transport, size, wait="spin", receivers=8) for size in (64, 4096)]
+        cases += [case("pipeline", transport, wait="spin", stages=2, work=100, hops="pipe+posix_shm")]
+    return cases
 
 
 def quick_cases():
@@ -271,6 +323,9 @@ def quick_cases():
             cases.append(case(workload, "pipe", 64, capacity=capacity))
             cases.append(case(workload, "posix_shm", 64, wait="spin", capacity=capacity))
             cases.append(case(workload, "posix_shm", 64, wait="futex", capacity=capacity))
+        cases.append(case(workload, "pipe", 64, capacity=0, rendezvous="acknowledged"))
+        cases.append(case(workload, "posix_shm", 64, wait="futex", capacity=0, rendezvous="native"))
+        cases.append(case(workload, "posix_shm", 64, wait="futex", capacity="unbounded"))
     return cases, skipped
 
 
@@ -292,6 +347,8 @@ def shape_cases(shape):
             for limits, senders in (("host", 1), ("raised", 1), ("host", 4))
             if not (w == "ping_pong" and senders == 4)
         ], []
+    if shape == "further":
+        return further_cases(), [(case("state", "tcp"), "tcp: not on this machine")]
     cases, skipped = quick_cases()
     if shape == "long_skips":
         skipped = [
@@ -433,6 +490,12 @@ def document(shape="quick", seed=1):
             if None not in values:
                 summary[key] = statistic(values)
         own = group[0]["ipcmark"]
+        if "observations" in own:
+            summary["observations"] = [
+                {"name": seen["name"], "unit": seen["unit"]}
+                | statistic([record["ipcmark"]["observations"][i]["value"] for record in group])
+                for i, seen in enumerate(own["observations"])
+            ]
         summaries.append(
             {
                 "id": name,

@@ -51,6 +51,13 @@ def quick(tmp_path_factory):
     return whole, figures.figures_of([read(path)])
 
 
+@pytest.fixture(scope="module")
+def further(tmp_path_factory):
+    path = tmp_path_factory.mktemp("further") / "further.json"
+    whole = sample.write(path, "further")
+    return whole, figures.figures_of([read(path)])
+
+
 # --- what is shown ---
 
 
@@ -62,6 +69,8 @@ def test_the_quick_suite_gives_every_kind_of_figure_under_stable_names(quick):
         "rtt-by-size-same_l3",
         "throughput-by-size-same_l3",
         "capacity-64B-same_l3",
+        "waits-posix_shm-64B-same_l3",
+        "waits-sysv_shm-64B-same_l3",
     ]
 
 
@@ -164,14 +173,214 @@ def test_the_capacity_axis_is_what_fits_and_equal_fits_are_one_point(tmp_path):
 
 
 def test_rendezvous_and_an_unknown_fit_do_not_break_the_axis(tmp_path):
-    cases = [sample.case("stream", "posix_shm", wait="futex", capacity=capacity) for capacity in ("0", "1", "unbounded")]
+    cases = [sample.case("stream", "posix_shm", wait="futex", capacity=capacity) for capacity in ("0", "1", "4")]
     none = {"min": 0, "max": 0, "lower_bound": False}
     one = {"min": 1, "max": 1, "lower_bound": False}
     file, _ = result(tmp_path, *cases, fits={0: none, 1: one, 2: None})
-    figure = next(figure for figure in figures.figures_of([file]) if figure.name.startswith("capacity"))
+    figure = capacity_figure(file)
     assert [point.x for point in figure.panels[0].lines[0].points] == [0, 1]
-    assert "not known what fits: posix_shm (futex), asked unbounded" in figure.notes[0]
-    assert ">0<" in drawing.inline_svg(figure, drawing.WIDE, "f")
+    assert "not known what fits: posix_shm (futex), asked 4" in figure.notes[0]
+
+
+def capacity_figure(file):
+    (figure,) = (figure for figure in figures.figures_of([file]) if figure.name.startswith("capacity"))
+    return figure
+
+
+def test_no_capacity_and_no_bound_stand_apart_from_the_axis_of_what_fits(tmp_path):
+    sweep = [sample.case("stream", "pipe", capacity=capacity) for capacity in ("4", "default", "64", "unbounded")]
+    cases = [sample.case("stream", "pipe", capacity="0", rendezvous="acknowledged"), *sweep]
+    probed = {"min": 65536, "max": 65536, "lower_bound": True}
+    known = {"min": 64, "max": 64, "lower_bound": False}
+    nothing = {"min": 0, "max": 0, "lower_bound": False}
+    file, whole = result(tmp_path, *cases, fits={0: nothing, 1: known, 2: probed, 3: known, 4: probed})
+    figure = capacity_figure(file)
+    points = figure.panels[0].lines[0].points
+    assert [point.x for point in points] == [figures.RENDEZVOUS, 64, 65536, figures.UNBOUNDED]
+    assert [point.x_open for point in points] == [False, False, True, False]
+    assert [point.default for point in points] == [False, False, True, False]
+    assert [point.y.launches for point in points] == [6, 12, 6, 6]
+    for point, case in ((points[0], cases[0]), (points[-1], cases[-1])):
+        assert point.y.value == pytest.approx(numpy.median(values_of(whole, case, lambda r: r["items_per_second"])))
+    (axis,) = (drawing._limits(figure.panels)[panel][0] for panel in figure.panels)
+    places = [axis.at(point.x) for point in points]
+    assert places == sorted(places)
+    assert places[0] < axis.inner_low < 64 and 65536 < axis.inner_high < places[-1] < axis.high
+    for layout in (drawing.WIDE, drawing.NARROW):
+        text = drawing.inline_svg(figure, layout, "f")
+        assert all(f">{word}<" in text for word in ("0", "rendezvous", "∞", "unbounded"))
+
+
+def test_only_what_was_asked_stands_apart(tmp_path):
+    cases = [sample.case("stream", "posix_shm", wait="spin", capacity=capacity) for capacity in ("1", "4", "64")]
+    text = drawing.inline_svg(capacity_figure(result(tmp_path, *cases)[0]), drawing.WIDE, "f")
+    assert ">rendezvous<" not in text and ">unbounded<" not in text
+
+
+def test_a_native_rendezvous_and_an_acknowledged_one_are_two_points(tmp_path):
+    cases = [sample.case("stream", "pipe", capacity="0", rendezvous=how) for how in ("native", "acknowledged")]
+    file, _ = result(tmp_path, *cases, sample.case("stream", "pipe", capacity="4"))
+    points = capacity_figure(file).panels[0].lines[0].points
+    assert [(point.x, point.y.launches) for point in points if point.x == 0] == [(0, 6), (0, 6)]
+
+
+# --- waits ---
+
+
+SHARED_MEMORY_WAITS = ("futex", "semaphore", "condvar", "adaptive", "yield", "spin")
+
+
+def waits_of(files):
+    return [figure for figure in figures.figures_of(files) if figure.name.startswith("waits")]
+
+
+def test_waits_stand_side_by_side_with_the_figures_of_the_file(tmp_path):
+    cases = [
+        sample.case(workload, "posix_shm", wait=wait) for wait in SHARED_MEMORY_WAITS for workload in ("ping_pong", "stream")
+    ]
+    file, whole = result(tmp_path, *cases, grades={0: "noisy"})
+    (figure,) = waits_of([file])
+    assert figure.columns == ("RTT p50", "Messages per second", "CPU per message")
+    assert figure.ys == ("time", "rate", "time")
+    assert [row.label for row in figure.rows] == list(SHARED_MEMORY_WAITS)
+    assert [row.group for row in figure.rows] == ["waits asleep"] * 3 + ["waits spinning"] * 3
+    takes = (
+        ("ping_pong", lambda r: r["ipcmark"]["distribution"]["p50_ns"]),
+        ("stream", lambda r: r["items_per_second"]),
+        ("stream", lambda r: r["cpu_time"]),
+    )
+    for row in figure.rows:
+        for dot, (workload, take) in zip(row.dots, takes):
+            values = values_of(whole, sample.case(workload, "posix_shm", wait=row.label), take)
+            assert dot.value.value == pytest.approx(numpy.median(values))
+            assert (dot.value.low, dot.value.high) == pytest.approx((min(values), max(values)))
+    assert [row.dots[0].noisy for row in figure.rows] == [True] + [False] * 5
+
+
+@pytest.mark.parametrize("waits, drawn", [(("block", "spin"), 0), (("block", "poll", "spin"), 1)])
+def test_three_waits_make_a_figure(tmp_path, waits, drawn):
+    file, _ = result(tmp_path, *(sample.case("stream", "pipe", wait=wait) for wait in waits), rounds=1)
+    assert len(waits_of([file])) == drawn
+
+
+def test_waits_of_another_size_or_placement_or_condition_do_not_count_together(tmp_path):
+    apart = [
+        sample.case("stream", "pipe", wait="block"),
+        sample.case("stream", "pipe", wait="poll"),
+        sample.case("stream", "pipe", 4096, wait="epoll"),
+        sample.case("stream", "pipe", wait="spin", placement="same_pu"),
+        sample.case("stream", "pipe", wait="yield", work=100),
+        sample.case("stream", "fifo", wait="spin"),
+        sample.case("pairs", "pipe", wait="spin"),
+    ]
+    file, _ = result(tmp_path, *apart, rounds=1)
+    assert waits_of([file]) == []
+    file, _ = result(tmp_path, *apart, sample.case("stream", "pipe", wait="epoll"), name="more.json", rounds=1)
+    (figure,) = waits_of([file])
+    assert [row.label for row in figure.rows] == ["block", "poll", "epoll"]
+
+
+def test_an_invalid_wait_is_listed_and_one_without_a_round_trip_says_so(tmp_path):
+    cases = [sample.case(w, "pipe", wait=wait) for w in ("ping_pong", "stream") for wait in ("block", "poll", "epoll", "spin")]
+    file, whole = result(tmp_path, *cases, grades={4: "invalid"})
+    for record in whole["benchmarks"]:
+        if record["name"] == sample.case_id(cases[3]):
+            record["ipcmark"]["distribution"] |= {"p50_ns": None, "histogram": sample.encode_histogram([10**6] * 9)}
+    (tmp_path / "few.json").write_text(json.dumps(whole))
+    (figure,) = waits_of([read(tmp_path / "few.json")])
+    assert figure.notes == (
+        "Not drawn, because invalid: pipe (block), 64 B, stream.",
+        "RTT p50 withheld, for want of round trips: spin.",
+    )
+    assert [dot is None for dot in figure.rows[0].dots] == [False, True, True]
+    assert [dot is None for dot in figure.rows[3].dots] == [True, False, False]
+
+
+def test_waits_of_a_ping_pong_alone_tell_the_cpu_of_a_round_trip(tmp_path):
+    file, _ = result(tmp_path, *(sample.case("ping_pong", "pipe", wait=wait) for wait in ("block", "poll", "spin")))
+    (figure,) = waits_of([file])
+    assert figure.columns == ("RTT p50", "CPU per round trip")
+
+
+def test_each_metric_of_waits_has_an_axis_of_its_own(tmp_path):
+    file, _ = result(tmp_path, *(sample.case(w, "pipe", wait=x) for w in ("ping_pong", "stream") for x in sample.DESCRIPTOR_WAITS))
+    (figure,) = waits_of([file])
+    for layout in (drawing.WIDE, drawing.NARROW):
+        picture = drawing.draw(figure, layout, [])
+        limits = [axes.get_xlim() for axes in picture.axes if axes.axison]
+        assert len(set(limits)) == len(limits) == 3
+        for column, (low, high) in enumerate(limits):
+            values = [row.dots[column].value.value for row in figure.rows]
+            assert low < min(values) and max(values) < high and high / low < 100 * max(values) / min(values)
+        drawing.pyplot.close(picture)
+
+
+# --- cases that differ in what only some of them have ---
+
+
+FURTHER = (
+    {"overflow": "drop_new"},
+    {"overflow": "drop_old"},
+    {"work": 100},
+    {"work": 10_000},
+    {"capacity": "0", "rendezvous": "native"},
+    {"capacity": "0", "rendezvous": "acknowledged"},
+)
+
+
+def test_further_workloads_are_in_no_figure(further):
+    whole, drawn = further
+    assert {record["ipcmark"]["case"]["workload"] for record in whole["benchmarks"]} > {"pairs", "mailbox", "gossip"}
+    assert [figure.name for figure in drawn] == [
+        "rtt-overview",
+        "throughput-overview",
+        "waits-pipe-64B-same_l3",
+        "waits-posix_shm-64B-same_l3",
+    ]
+    assert {dot.value.launches for figure in drawn for row in figure.rows for dot in row.dots if dot} == {6}
+
+
+def test_further_parameters_never_share_a_figure(tmp_path):
+    cases = [
+        sample.case(workload, "pipe", size, wait=wait, **further)
+        for further in ({}, *FURTHER)
+        for workload in ("ping_pong", "stream")
+        for size in (64, 4096)
+        for wait in ("block", "poll", "spin")
+    ]
+    file, _ = result(tmp_path, *cases)
+    drawn = figures.figures_of([file])
+    names = [figure.name for figure in drawn]
+    assert len(set(names)) == len(names)
+    for kind in ("rtt-by-size", "throughput-by-size", "waits"):
+        mine = [figure for figure in drawn if figure.name.startswith(kind)]
+        assert len(mine) == 1 + len(FURTHER)
+        assert len({figure.subtitle for figure in mine}) == len(mine)
+    for figure in drawn:
+        if figure.name.startswith("capacity"):
+            continue
+        for panel in figure.panels:
+            assert all(point.y.launches == 6 for line in panel.lines for point in line.points)
+            assert all(a.x < b.x for line in panel.lines for a, b in pairwise(line.points))
+        for row in figure.rows:
+            assert all(dot.value.launches == 6 for dot in row.dots if dot)
+    overview = next(figure for figure in drawn if figure.name == "throughput-overview")
+    plain = figures.estimate_over([s for s in file.series if s.case.workload == "stream" and s.case.wait == "block"
+                                   and s.case.message_bytes == 64 and not s.case.further], "messages_per_second")  # fmt: skip
+    assert next(row for row in overview.rows if row.label == "pipe").dots[0].value == plain
+    swept = [figure for figure in drawn if figure.name.startswith("capacity")]
+    assert [figure.subtitle.count(",") for figure in swept] == [0, 0]  # none with overflow or work, only default and 0
+    for figure in swept:
+        assert {point.y.launches for panel in figure.panels for line in panel.lines for point in line.points} == {6}
+
+
+def test_figures_whose_conditions_read_alike_as_a_file_name_are_told_apart(tmp_path):
+    cases = [
+        sample.case("stream", "pipe", size, sched=sched) for sched in ("fifo:10", "fifo-10") for size in (64, 4096)
+    ]
+    names = [figure.name for figure in figures.figures_of([result(tmp_path, *cases, rounds=1)[0]])]
+    assert len(set(names)) == len(names)
+    assert {"throughput-by-size-same_l3-sched-fifo-10", "throughput-by-size-same_l3-sched-fifo-10-2"} < set(names)
 
 
 def test_several_files_are_told_apart_by_letter(tmp_path):
@@ -281,8 +490,8 @@ def test_svg_is_well_formed_small_and_says_what_it_shows(quick, layout):
 
 
 @pytest.mark.parametrize("layout", [drawing.WIDE, drawing.NARROW])
-def test_no_label_leaves_the_picture_or_covers_another(quick, layout):
-    for figure in quick[1]:
+def test_no_label_leaves_the_picture_or_covers_another(quick, further, layout):
+    for figure in quick[1] + further[1]:
         picture = drawing.draw(figure, layout, [])
         renderer = picture.canvas.get_renderer()
         boxes = []
@@ -334,6 +543,26 @@ def test_times(ns, text):
     assert units.time(None) == "–"
 
 
+@pytest.mark.parametrize(
+    "value, unit, text",
+    [
+        (2287.5, "ns", "2.29 µs"),
+        (150_418, "ns, median", "150 µs"),
+        (478_038.2, "messages_per_second", "478 k/s"),
+        (7_372_800, "bytes", "7.03 MiB"),
+        (1, "1: yes", "yes"),
+        (0, "1: yes", "no"),
+        (0.5, "1: yes", "0.5"),
+        (0.9987, "ratio", "0.999"),
+        (98_767.5, "messages", "98,768"),
+        (14.5, "messages", "14.5"),
+        (0, "reads", "0"),
+    ],
+)
+def test_observations_are_shown_in_their_unit(value, unit, text):
+    assert units.observed(value, unit) == text
+
+
 def test_sizes_rates_and_ranges():
     assert units.message_size(1536) == "1,536 B"
     assert units.message_size(3 << 30) == "3 GiB"
@@ -341,4 +570,5 @@ def test_sizes_rates_and_ranges():
     assert units.bandwidth(5.5e9) == "5.50 GB/s"
     assert units.bandwidth(97_800_000) == "97.8 MB/s"
     assert units.time_range(968, 1020) == "0.968–1.02 µs"
+    assert units.time_range(0, 0) == "0 ns"
     assert units.duration(141.2) == "2 min 21 s" and units.duration(3700) == "1 h 1 min"

@@ -128,6 +128,39 @@ def test_every_estimate_equals_the_summary_in_the_file(whole, whole_path):
         assert (mine.verdict.grade, list(mine.verdict.reasons)) == tuple(case["verdict"].values())
 
 
+def test_observations_equal_the_summary_in_the_file(tmp_path):
+    whole = sample.write(tmp_path / "further.json", "further")
+    series = {one.case_id: one for one in read(tmp_path / "further.json").series}
+    checked = 0
+    for case in whole["ipcmark"]["cases"]:
+        for expected in case["summary"].get("observations", ()):
+            estimate = series[case["id"]].observations[expected["name"], expected["unit"]]
+            found = (estimate.value, estimate.low, estimate.high, estimate.launches)
+            assert found == pytest.approx(tuple(expected[key] for key in ("median", "low", "high", "launches")))
+            checked += 1
+    assert checked > 20
+
+
+def test_empty_tries_and_work_of_a_role_are_told_for_each_message(tmp_path):
+    whole = sample.document("one_case")
+    for record in whole["benchmarks"]:
+        sender, receiver = record["ipcmark"]["roles"]
+        messages = record["ipcmark"]["messages"]
+        sender |= {"empty_tries": 0, "work_done": 0}
+        receiver |= {"empty_tries": 5 * messages, "work_done": messages // 2}
+    (tmp_path / "tries.json").write_text(json.dumps(whole))
+    seen = read(tmp_path / "tries.json").series[0].observations
+    assert {name: estimate.value for (name, _), estimate in seen.items()} == {
+        "sender: empty tries per message": 0,
+        "receiver: empty tries per message": 5,
+        "receiver: units of work per message": 0.5,
+    }
+    whole["benchmarks"][0]["ipcmark"]["observations"] = [{"name": "send_empty_tries_per_message", "unit": "count", "value": 1}]
+    (tmp_path / "own.json").write_text(json.dumps(whole))
+    launch = read(tmp_path / "own.json").series[0].launches[0]
+    assert [one.name for one in launch.observations] == ["send_empty_tries_per_message"]
+
+
 def test_a_journal_reads_as_the_file_it_becomes(whole, whole_path, tmp_path):
     path = tmp_path / "whole.json.journal"
     path.write_text(sample.journal(whole))
@@ -245,6 +278,7 @@ def put(value, *path):
         (put("fine", "benchmarks", 0, "ipcmark", "verdict", "grade"), "grade is 'fine', not one of ok, noisy, invalid"),
         (put([], "benchmarks", 0, "ipcmark"), "benchmarks[0].ipcmark is not an object"),
         (put([7], "benchmarks"), "benchmarks[0] is not an object"),
+        (put([{"name": "x"}], "benchmarks", 0, "ipcmark", "observations"), "observations[0].unit is missing"),
         (put({"min": 1}, "benchmarks", 0, "ipcmark", "capacity", "fits"), "capacity.fits.max is missing"),
     ],
 )

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def test_the_headline_table_equals_the_file(quick, transport, wait, access, plac
 
     def expected(values, show, show_range):
         assert len(values) == 6
-        return [show(numpy.median(values)), show_range(values.min(), values.max())]
+        return [show(float(numpy.median(values))), show_range(float(values.min()), float(values.max()))]
 
     variant = wait if access == "copy" else f"{wait}, {access}"
     p50, p99, messages, bandwidth, best, cpu, verdict = cells(html, transport, variant, placement)
@@ -198,6 +199,157 @@ def test_capacity_shows_asked_limit_source_and_fits(quick):
     assert "not probed: it never fills" in section
 
 
+# --- further workloads ---
+
+
+def workload_table(html, name):
+    """(titles of the columns, rows by transport and variant) of a workload's section; a cell is its lines."""
+    section = html[html.index(f'<span class="count">{name}</span></h3>') :]
+    table = section[: section.index("</table>")]
+
+    def texts(cell):
+        return [unescape(text) for text in re.sub(r"<[^>]+>", "|", cell).split("|") if text]
+
+    head = re.findall(r"<th scope=\"col\".*?</th>", table)
+    rows = {}
+    for row in re.findall(r'<tr><th scope="row">.*?</tr>', table):
+        key, *values = re.findall(r"<t[hd].*?</t[hd]>", row)
+        rows.setdefault(tuple(texts(key)), []).append([texts(value) for value in values])
+    return [texts(cell) for cell in head], rows
+
+
+def values_of(whole, take, **case):
+    found = [float(take(record)) for record in launches(whole, **case)]
+    assert len(found) == 6
+    return found
+
+
+def seen(name):
+    return lambda record: next(o["value"] for o in record["ipcmark"]["observations"] if o["name"] == name)
+
+
+def text_and_interval(values, show, show_range):
+    return [show(float(numpy.median(values))), show_range(min(values), max(values))]
+
+
+def test_every_further_workload_of_the_file_has_a_section_and_no_other(rendered, quick):
+    whole, html, _ = rendered("further")
+    names = re.findall(r'<span class="count">(\w+)</span></h3>', html)
+    assert names == [
+        *("duplex", "pairs", "client_server", "burst", "pipeline", "setup", "state", "mailbox"),
+        "gossip",  # which nobody has heard of
+    ]
+    assert set(names) == {case["case"]["workload"] for case in whole["ipcmark"]["cases"]} - {"ping_pong", "stream"}
+    assert 'href="#workloads"' in html
+    assert 'id="workloads"' not in quick[1] and 'href="#workloads"' not in quick[1]
+
+
+def test_rows_of_a_further_workload_equal_the_file(rendered):
+    whole, html, _ = rendered("further")
+    titles, rows = workload_table(html, "pairs")
+    words = ("transport", "parameters", "messages", "CPU for each", "slowest pair", "Jain's index", "verdict")
+    assert titles == [[word] for word in words]
+    assert set(rows) == {("pipe", "block"), ("posix_shm", "futex")}
+    for count, row in zip((1, 2, 4), rows["pipe", "block"]):
+        case = {"workload": "pairs", "transport": "pipe", "pairs": count}
+        assert row == [
+            [f"pairs {count}"],
+            text_and_interval(values_of(whole, lambda r: r["items_per_second"], **case), units.rate, units.rate_range),
+            text_and_interval(values_of(whole, lambda r: r["cpu_time"], **case), units.time, units.time_range),
+            [units.rate(numpy.median(values_of(whole, seen("slowest_pair"), **case)))],
+            [units.significant(numpy.median(values_of(whole, seen("jain_index"), **case)))],
+            ["ok"],
+        ]
+
+
+def test_phases_and_samples_of_a_further_workload_have_columns(rendered):
+    whole, html, _ = rendered("further")
+    titles, rows = workload_table(html, "setup")
+    assert titles[1:-1] == [["cycle p50"], ["cycles"], ["CPU for each"], ["create", "median"], ["open", "median"], ["opened by fork"]]
+    ((p50, _, _, create, _, by_fork, _),) = rows["pipe", "block"]
+    case = {"workload": "setup", "transport": "pipe"}
+    cycles = values_of(whole, lambda r: r["ipcmark"]["distribution"]["p50_ns"], **case)
+    assert p50 == text_and_interval(cycles, units.time, units.time_range)
+    assert create == [units.time(numpy.median(values_of(whole, seen("create_ns"), **case)))]
+    assert by_fork == ["yes"] and rows["posix_shm", "futex"][0][5] == ["no"]
+    assert workload_table(html, "client_server")[0][2] == ["call p50"]
+    assert workload_table(html, "burst")[0][2] == ["sender waits, p50"]
+
+
+def test_parameters_sizes_and_empty_tries_are_told_where_there_are_some(rendered):
+    _, html, _ = rendered("further")
+    titles, rows = workload_table(html, "mailbox")
+    assert ["size"] in titles and ["sender: empty tries per message"] in titles
+    assert [row[0] for row in rows["pipe", "spin"]] == [["64 B"], ["4 KiB"]]
+    assert rows["pipe", "spin"][0][1] == ["1 sender, 8 receivers"]
+    assert rows["pipe", "spin"][0][-2] == ["3"]
+    titles, rows = workload_table(html, "pipeline")
+    assert ["size"] not in titles and "Of 64 B." in html
+    assert [row[0] for row in rows["pipe", "spin"]] == [["work 100, stages 2, hops pipe+posix_shm"]]
+    assert rows["pipe", "block"][0][titles.index(["sender: empty tries per message"]) - 1] == ["–"]
+    assert ["parameters"] not in workload_table(html, "duplex")[0]
+
+
+def test_a_workload_nobody_has_heard_of_is_shown_with_what_it_observed(rendered):
+    _, html, _ = rendered("further")
+    titles, rows = workload_table(html, "gossip")
+    assert ["rumours <b>"] in titles
+    assert len(rows) == 2
+
+
+def test_what_is_numbered_by_role_is_one_column(tmp_path):
+    whole = sample.document("further")
+    for record in whole["benchmarks"]:
+        if record["ipcmark"]["case"]["workload"] == "mailbox":
+            record["ipcmark"]["observations"] = [
+                {"name": f"receiver_{i}_share", "unit": "ratio", "value": 0.1 + 0.01 * i} for i in range(1, 9)
+            ]
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    titles, rows = workload_table(write(tmp_path / "out", tmp_path / "in.json"), "mailbox")
+    assert titles.count(["receiver share"]) == 1
+    assert rows["pipe", "spin"][0][titles.index(["receiver share"]) - 1] == ["0.110–0.180"]
+
+
+def test_an_invalid_case_of_a_further_workload_keeps_what_was_observed(tmp_path):
+    whole = sample.document("further")
+    for case in whole["ipcmark"]["cases"]:
+        if case["case"]["workload"] == "state":
+            case["verdict"] = {"grade": "invalid", "reasons": ["torn"]}
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    _, rows = workload_table(write(tmp_path / "out", tmp_path / "in.json"), "state")
+    assert [cell[0] for cell in rows["pipe", "block"][0]][:3] == ["invalid", "invalid", "0"]
+    assert rows["pipe", "block"][0][-1] == ["invalid"]
+
+
+def test_a_file_of_further_workloads_alone_says_where_they_stand(tmp_path):
+    whole = sample.document("further")
+    own = whole["ipcmark"]
+    whole["benchmarks"] = [r for r in whole["benchmarks"] if r["ipcmark"]["case"]["workload"] == "pairs"]
+    own["cases"] = [c for c in own["cases"] if c["case"]["workload"] == "pairs"]
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    html = write(tmp_path / "out", tmp_path / "in.json")
+    text = Page(html).text
+    assert "Neither round trips nor streams were measured" in text
+    assert "There is no valid result" not in text
+    assert 'id="table"' not in html and 'id="figures"' not in html
+    check_self_contained(Page(html), tmp_path / "out")
+
+
+def test_workloads_with_more_cases_are_folded(tmp_path):
+    rng = numpy.random.default_rng(3)
+    whole = sample.document("one_case")
+    for size in range(64, 64 + 31):
+        case = sample.case("pairs", "pipe", size)
+        whole["benchmarks"].append(sample.launch(case, 1, 0, rng, 400))
+        whole["ipcmark"]["cases"].append(
+            {"id": sample.case_id(case), "case": case, "verdict": {"grade": "ok", "reasons": ["quiet"]}}
+        )
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    html = write(tmp_path / "out", tmp_path / "in.json")
+    assert "All of pairs" in Page(html).text
+    assert len(workload_table(html, "pairs")[1]["pipe", "block"]) == 31
+
+
 # --- every kind of file ---
 
 
@@ -237,7 +389,7 @@ def test_the_quick_suite_is_self_contained_and_small(quick):
     assert "@import" not in html and "url(http" not in html
     svgs = [attributes for tag, attributes in page.tags if tag == "svg"]
     pictures = sorted(path.name for path in (directory / "figures").iterdir())
-    assert len(svgs) == len(pictures) == 10
+    assert len(svgs) == len(pictures) == 14
 
 
 def test_all_skipped_says_so_and_lists_the_reasons(rendered):
@@ -424,9 +576,9 @@ def odd(tmp_path_factory):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("kind", ["quick", "odd"])
-def test_nothing_runs_over_the_edge_of_a_screen(browser, quick, odd, tmp_path, kind, width):
-    html = (quick[1] if kind == "quick" else odd).replace("<details>", "<details open>")
+@pytest.mark.parametrize("kind", ["quick", "odd", "further"])
+def test_nothing_runs_over_the_edge_of_a_screen(browser, rendered, odd, tmp_path, kind, width):
+    html = (odd if kind == "odd" else rendered(kind)[1]).replace("<details>", "<details open>")
     (tmp_path / "probe.html").write_text(html.replace("</body>", PROBE + "</body>"), encoding="utf-8")
     (tmp_path / "frame.html").write_text(FRAME.format(width=width))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:

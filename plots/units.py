@@ -62,7 +62,8 @@ def bandwidth_range(low: float, high: float) -> str:
 
 def _range(low: float, high: float, units) -> str:
     factor, unit = _scale(high, units)
-    return f"{significant(low / factor)}–{significant(high / factor)} {unit}"
+    ends = dict.fromkeys((significant(low / factor), significant(high / factor)))
+    return f"{'–'.join(ends)} {unit}"
 
 
 def message_size(count: int) -> str:
@@ -82,6 +83,28 @@ def memory(count: int) -> str:
 
 def count(number: int | None) -> str:
     return MISSING if number is None else f"{number:,}"
+
+
+def plain(value: float) -> str:
+    """A figure without a unit: whole from 100 on, else three digits at most."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{float(significant(value)):g}"
+
+
+def observed(value: float, unit: str) -> str:
+    """An observation, as the unit in the file has it read."""
+    if unit == "ns" or unit.startswith("ns,"):
+        return time(value)
+    if unit == "messages_per_second":
+        return rate(value)
+    if unit == "bytes":
+        return memory(round(value))
+    if unit == "1: yes" and value in (0, 1):
+        return "yes" if value else "no"
+    if unit == "ratio":
+        return significant(value)
+    return plain(value)
 
 
 def duration(seconds: float) -> str:
