@@ -17,6 +17,8 @@ struct TrialOptions {
   std::uint64_t timed_ns = 100'000'000;  // how long the timed part should take
   std::uint64_t warm_up_ns = 8'000'000;  // how long the last warm-up phase should take
   std::uint64_t fixed_messages = 0;      // > 0: exactly these in the timed part, no warm-up
+  // > 0: of the fixed messages only as many as take about this long; a few go before, to learn the pace.
+  std::uint64_t fixed_within_ns = 0;
   std::uint64_t most_messages = std::numeric_limits<std::uint64_t>::max();  // in any phase
   bool every_byte = false;  // a verified launch: compare each byte instead of stamp and sum
 };
@@ -58,6 +60,12 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
   };
 
   std::uint64_t timed_messages = options.fixed_messages;
+  if (constexpr std::uint64_t few = 8; options.fixed_within_ns > 0 && timed_messages > few) {
+    const std::uint64_t ns_per_message = run_phase(PhaseKind::warm_up, few) / few + 1;
+    role.board().warm_up_messages = few;
+    timed_messages =
+        std::clamp<std::uint64_t>(options.fixed_within_ns / ns_per_message, 1, timed_messages - few);
+  }
   if (timed_messages == 0) {
     constexpr std::uint64_t too_short_to_judge_ns = 1'000'000;
     constexpr double growth = 8;

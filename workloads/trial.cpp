@@ -185,6 +185,10 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
     facts.note = "holds nothing";
     return facts;
   }
+  if (benchmark_case.capacity == Capacity::unbounded()) {
+    facts.note = "not probed: it holds whatever is sent, up to the limit over which the case fails";
+    return facts;
+  }
   Case probed = benchmark_case;
   const Facts& mechanism = transport.traits.facts;
   if (!mechanism.send_waits.contains(Wait::spin) || !mechanism.receive_waits.contains(Wait::spin)) {
@@ -193,8 +197,12 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
   }
   probed.send_wait = probed.receive_wait = Wait::spin;
   const auto links = transport.find_workload(benchmark_case.workload)->links_of(benchmark_case);
-  probed.senders = links.empty() ? 1 : links.front().senders;
-  probed.receivers = links.empty() ? 1 : links.front().receivers;
+  if (links.empty()) {
+    facts.note = "no link: nothing is queued";
+    return facts;
+  }
+  probed.senders = links.front().senders;
+  probed.receivers = links.front().receivers;
   std::vector<RoleKind> kinds;
   for (unsigned i = 0; i < probed.senders; ++i) kinds.push_back({.name = fmt::format("sender {}", i)});
   for (unsigned i = 0; i < probed.receivers; ++i)
