@@ -347,7 +347,7 @@ class XAxis:
         return self.apart.get(value, value)
 
 
-APART = 0.16  # of the axis
+APART = 0.2  # of the axis
 
 
 def _x_axis(panels) -> XAxis:

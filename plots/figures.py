@@ -539,8 +539,8 @@ def wait_strategies(entries: list[Entry]) -> list[Figure]:
                 name="-".join(filter(None, ("waits", slug(transport), f"{size}B", slug(placement), slug(special)))),
                 title=f"Wait strategies of {transport}, {units.message_size(size)} messages",
                 subtitle=", ".join(filter(None, (placement_text(placement), special))),
-                caption=f"{wait_sources(metrics)} Further left is better for times, further right for rates; each panel has "
-                f"an axis of its own, of which one step is a factor. {HOW_TO_READ_SPREAD}",
+                caption=f"{wait_sources(metrics)} Further left is better for times, further right for rates; each panel "
+                f"has an axis of its own, of which one step is a factor. {HOW_TO_READ_SPREAD}",
                 alt=describe_dots(dot_rows, metrics),
                 notes=notes_of(invalid, extra),
                 value_title="median",

@@ -7,6 +7,7 @@ Exit status: 0 written; 2 a file could not be read or the directory not written,
 """
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -311,6 +312,7 @@ class CaseRow:
     messages: Number
     bandwidth: Number
     cpu: Number
+    observed: str
     grade: str
 
 
@@ -348,6 +350,7 @@ def case_rows(entries: list[Entry]) -> list[CaseRow]:
             messages=rate_number(entry.series.estimate("messages_per_second")),
             bandwidth=bandwidth_number(entry.series.estimate("bytes_per_second")),
             cpu=time_number(entry.series.estimate("cpu_ns_per_message")),
+            observed=observed_text(entry),
             grade=entry.grade,
         )
         for entry in sorted(entries, key=order)
@@ -421,7 +424,7 @@ WORKLOADS = {
         "A record, read for its latest value",
         "One writer updates a record, and readers want its latest value: in shared memory in place under a seqlock, "
         "elsewhere as whole records in messages. Staleness: how many updates a read was behind.",
-        "updates",
+        "update rate",
     ),
     "mailbox": Workload(
         "Mailboxes",
@@ -535,6 +538,15 @@ def observed(entry: Entry) -> dict[tuple[str, str], str]:
     }
 
 
+def observed_text(entry: Entry) -> str:
+    """'dropped 19,500 messages, peak backlog memory 7.03 MiB'."""
+    words = []
+    for (name, unit), value in observed(entry).items():
+        title, of = observation_title(name, unit)
+        words.append(" ".join(filter(None, (title, value, of))))
+    return ", ".join(words)
+
+
 def observation_title(name: str, unit: str) -> tuple[str, str]:
     """Its name in words, and its unit where neither the name nor the figures say it."""
     words = name.replace("_", " ").replace("jain index", "Jain's index")
@@ -577,7 +589,7 @@ def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
             resume_after=units.count(capacity.resume_after),
             note=capacity.note,
         )
-        asked = int(capacity.asked) if capacity.asked.isdigit() else -1
+        asked = {"default": -1, "unbounded": math.inf}.get(capacity.asked) or int(capacity.asked)
         rows.setdefault(row, (figures.transport_order(case.transport), case.message_bytes, asked, variant))
     return [row for row, _ in sorted(rows.items(), key=lambda item: item[1])]
 
@@ -852,6 +864,7 @@ def page(files: list[ResultFile], drawn: list[Drawn]) -> str:
     capacities = capacity_rows(entries)
     per_file = [[entry for entry in entries if entry.source == letter] for letter in letters]
     fingerprints = {file.machine.get("fingerprint") for file in files}
+    cases = case_rows(entries)
     return environment.get_template("report.html.j2").render(
         sources=[source_of(letter, file) for letter, file in zip(letters, files)],
         summaries=[
@@ -872,7 +885,8 @@ def page(files: list[ResultFile], drawn: list[Drawn]) -> str:
         failed=failed(files),
         skips=skip_groups(files),
         skipped=sum(len(file.skipped) for file in files),
-        cases=case_rows(entries),
+        cases=cases,
+        any_observed=any(row.observed for row in cases),
         themes=drawing.THEMES,
         missing=units.MISSING,
     )

@@ -497,7 +497,9 @@ class _Reader:
 
     def observation(self, record, where: str) -> Observation:
         return Observation(
-            self.get(record, where, "name", str), self.get(record, where, "unit", str), self.get(record, where, "value", float)
+            self.get(record, where, "name", str),
+            self.get(record, where, "unit", str),
+            self.get(record, where, "value", float),
         )
 
     def tries(self, own, where: str) -> list[Observation]:

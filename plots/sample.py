@@ -277,7 +277,9 @@ OBSERVED = {  # name, unit, about
 
 
 def observations(c, rng):
-    found = [{"name": name, "unit": unit, "value": value * rng.lognormal(0, 0.02)} for name, unit, value in OBSERVED[c["workload"]]]
+    found = [
+        {"name": name, "unit": unit, "value": value * rng.lognormal(0, 0.02)} for name, unit, value in OBSERVED[c["workload"]]
+    ]
     if c["workload"] == "setup":
         found.append({"name": "opened_by_fork", "unit": "1: yes", "value": float(c["transport"] == "pipe")})
     return found

@@ -155,7 +155,8 @@ def test_empty_tries_and_work_of_a_role_are_told_for_each_message(tmp_path):
         "receiver: empty tries per message": 5,
         "receiver: units of work per message": 0.5,
     }
-    whole["benchmarks"][0]["ipcmark"]["observations"] = [{"name": "send_empty_tries_per_message", "unit": "count", "value": 1}]
+    own = {"name": "send_empty_tries_per_message", "unit": "count", "value": 1}
+    whole["benchmarks"][0]["ipcmark"]["observations"] = [own]
     (tmp_path / "own.json").write_text(json.dumps(whole))
     launch = read(tmp_path / "own.json").series[0].launches[0]
     assert [one.name for one in launch.observations] == ["send_empty_tries_per_message"]

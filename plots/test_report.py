@@ -265,7 +265,8 @@ def test_rows_of_a_further_workload_equal_the_file(rendered):
 def test_phases_and_samples_of_a_further_workload_have_columns(rendered):
     whole, html, _ = rendered("further")
     titles, rows = workload_table(html, "setup")
-    assert titles[1:-1] == [["cycle p50"], ["cycles"], ["CPU for each"], ["create", "median"], ["open", "median"], ["opened by fork"]]
+    assert titles[1:4] == [["cycle p50"], ["cycles"], ["CPU for each"]]
+    assert titles[4:] == [["create", "median"], ["open", "median"], ["opened by fork"], ["verdict"]]
     ((p50, _, _, create, _, by_fork, _),) = rows["pipe", "block"]
     case = {"workload": "setup", "transport": "pipe"}
     cycles = values_of(whole, lambda r: r["ipcmark"]["distribution"]["p50_ns"], **case)
@@ -284,7 +285,7 @@ def test_parameters_sizes_and_empty_tries_are_told_where_there_are_some(rendered
     assert rows["pipe", "spin"][0][1] == ["1 sender, 8 receivers"]
     assert rows["pipe", "spin"][0][-2] == ["3"]
     titles, rows = workload_table(html, "pipeline")
-    assert ["size"] not in titles and "Of 64 B." in html
+    assert ["size"] not in titles and "Messages of 64\u00a0B." in html
     assert [row[0] for row in rows["pipe", "spin"]] == [["work 100, stages 2, hops pipe+posix_shm"]]
     assert rows["pipe", "block"][0][titles.index(["sender: empty tries per message"]) - 1] == ["–"]
     assert ["parameters"] not in workload_table(html, "duplex")[0]
@@ -295,6 +296,31 @@ def test_a_workload_nobody_has_heard_of_is_shown_with_what_it_observed(rendered)
     titles, rows = workload_table(html, "gossip")
     assert ["rumours <b>"] in titles
     assert len(rows) == 2
+
+
+def test_what_a_stream_observed_stands_with_all_cases(rendered, quick, tmp_path):
+    whole = sample.document("one_case")
+    for record in whole["benchmarks"]:
+        record["ipcmark"]["observations"] = [
+            {"name": "dropped", "unit": "messages", "value": 19_523},
+            {"name": "peak_backlog_memory", "unit": "bytes", "value": 7_372_800},
+        ]
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    html = write(tmp_path / "out", tmp_path / "in.json")
+    cases = html[html.index('id="cases"') :]
+    assert ">dropped 19,523 messages, peak backlog memory 7.03 MiB<" in cases
+    cases = rendered("one_case")[1]
+    assert ">observed</th>" not in cases[cases.index('id="cases"') :]
+    cases = rendered("further")[1]
+    assert "sender: empty tries per message 3" in cases[cases.index('id="cases"') :]
+
+
+def test_capacities_are_listed_from_the_default_over_the_least_to_no_bound(quick):
+    html = quick[1]
+    section = html[html.index('id="capacity"') : html.index('id="verdicts"')]
+    first = section[: section.index("</table>")]
+    rows = re.findall(r'<th scope="row">posix_shm</th><td class="n">([^<]*)', first)
+    assert rows == ["default", "0 (native)", "1", "4", "16", "64", "256", "4096", "unbounded"]
 
 
 def test_what_is_numbered_by_role_is_one_column(tmp_path):
