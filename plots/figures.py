@@ -493,6 +493,7 @@ WAITS = (
     "yield",
     "spin",
 )
+WAIT_GROUPS = {"asleep": "both asleep", "spinning": "both spinning", "mixed": "one of each"}
 FEWEST_WAITS = 3  # that are worth a figure
 
 
@@ -577,7 +578,7 @@ def wait_dots(group: list[Entry], metrics: list[Metric]) -> DotRow:
         words.append(case.limits)
     if group[0].source:
         words.append(f"({group[0].source})")
-    return DotRow(case.transport, " ".join(words), tuple(dots), FAMILY_TITLES[family(case)])
+    return DotRow(case.transport, " ".join(words), tuple(dots), WAIT_GROUPS[family(case)])
 
 
 def lacks_round_trip(group: list[Entry]) -> bool:

@@ -242,7 +242,7 @@ def test_waits_stand_side_by_side_with_the_figures_of_the_file(tmp_path):
     assert figure.columns == ("RTT p50", "Messages per second", "CPU per message")
     assert figure.ys == ("time", "rate", "time")
     assert [row.label for row in figure.rows] == list(waits)
-    assert [row.group for row in figure.rows] == ["waits asleep"] * 3 + ["waits spinning"] * 3
+    assert [row.group for row in figure.rows] == ["both asleep"] * 3 + ["both spinning"] * 3
     takes = (
         ("ping_pong", lambda r: r["ipcmark"]["distribution"]["p50_ns"]),
         ("stream", lambda r: r["items_per_second"]),
@@ -254,6 +254,18 @@ def test_waits_stand_side_by_side_with_the_figures_of_the_file(tmp_path):
             assert dot.value.value == pytest.approx(numpy.median(values))
             assert (dot.value.low, dot.value.high) == pytest.approx((min(values), max(values)))
     assert [row.dots[0].noisy for row in figure.rows] == [True] + [False] * 5
+
+
+def test_sides_that_wait_differently_are_rows_of_their_own(tmp_path):
+    waits = ("spin+block", "spin", "block+spin", "block")
+    file, _ = result(tmp_path, *(sample.case("stream", "pipe", wait=wait) for wait in waits), rounds=1)
+    (figure,) = waits_of([file])
+    assert [(row.label, row.group) for row in figure.rows] == [
+        ("block", "both asleep"),
+        ("spin", "both spinning"),
+        ("block+spin", "one of each"),
+        ("spin+block", "one of each"),
+    ]
 
 
 @pytest.mark.parametrize("waits, drawn", [(("block", "spin"), 0), (("block", "poll", "spin"), 1)])
