@@ -463,11 +463,11 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style,
 
     ends = []
     for number, line in enumerate(panel.lines):
-        def aside(most):
-            gap = min(most, 22 / len(panel.lines))
+        def aside(most, room):
+            gap = min(most, room / len(panel.lines))
             return (x_high / x_low) ** (gap * (number - (len(panel.lines) - 1) / 2) / width)
 
-        factors = (aside(DODGE if panel.x == "bytes" else 0), aside(DODGE_APART))
+        factors = (aside(DODGE if panel.x == "bytes" else 0, 22), aside(DODGE_APART, 0.1 * width))
         colour, marker = style.colour(line.transport), style.marker(line.transport)
         xs = [x_axis.at(point.x) * factors[point.x in x_axis.apart] for point in line.points]
         _draw_line(axes, x_axis, line, xs, colour, marker, dashes[line.label])

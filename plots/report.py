@@ -11,8 +11,9 @@ import math
 import os
 import re
 import sys
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
@@ -573,8 +574,10 @@ class CapacityRow:
 
 
 def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
-    """What was asked and what it came to; cases that agree in both are one row."""
+    """What was asked and what it came to; cases that agree in both are one row. Where the same came to different
+    things, the workloads tell the rows apart: a link for many is not built as one for two."""
     rows: dict[CapacityRow, tuple] = {}
+    workloads: dict[CapacityRow, list[str]] = {}
     for entry in entries:
         case, capacity = entry.case, entry.series.capacity
         variant = ", ".join(filter(None, ("" if case.limits == "host" else f"{case.limits} limits", entry.source)))
@@ -591,7 +594,16 @@ def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
         )
         asked = {"default": -1, "unbounded": math.inf}.get(capacity.asked) or int(capacity.asked)
         rows.setdefault(row, (figures.transport_order(case.transport), case.message_bytes, asked, variant))
-    return [row for row, _ in sorted(rows.items(), key=lambda item: item[1])]
+        if case.workload not in workloads.setdefault(row, []):
+            workloads[row].append(case.workload)
+    ordered = sorted(rows, key=lambda row: (rows[row], sorted(workloads[row])))
+    alike = Counter((row.transport, row.variant, row.size, row.asked) for row in rows)
+    return [
+        replace(row, variant=", ".join(filter(None, (row.variant, *sorted(workloads[row])))))
+        if alike[row.transport, row.variant, row.size, row.asked] > 1
+        else row
+        for row in ordered
+    ]
 
 
 def limit_text(capacity: Capacity) -> str:

@@ -323,6 +323,22 @@ def test_capacities_are_listed_from_the_default_over_the_least_to_no_bound(quick
     assert rows == ["default", "0 (native)", "1", "4", "16", "64", "256", "4096", "unbounded"]
 
 
+def test_capacities_that_differ_by_workload_name_it(tmp_path):
+    whole = sample.document("further")
+    for record in whole["benchmarks"]:
+        if record["ipcmark"]["case"]["workload"] == "pairs":
+            record["ipcmark"]["capacity"]["resume_after"] = 7
+    (tmp_path / "in.json").write_text(json.dumps(whole))
+    html = write(tmp_path / "out", tmp_path / "in.json")
+    section = html[html.index('id="capacity"') : html.index('id="verdicts"')]
+    rows = re.findall(r'<th scope="row">pipe<small>([^<]*)</small></th>(.*?)</tr>', section)
+    resumed = {variant: re.findall(r"<td[^>]*>([^<]*)", row)[4] for variant, row in rows if ">default<" in row}
+    assert resumed.pop("pairs") == "7"
+    ((others, value),) = resumed.items()
+    assert value == "64" and {"ping_pong", "stream", "setup"} < set(others.split(", "))
+    assert '<th scope="row">pipe</th>' in section  # capacity 16, of bursts alone
+
+
 def test_what_is_numbered_by_role_is_one_column(tmp_path):
     whole = sample.document("further")
     for record in whole["benchmarks"]:
