@@ -80,7 +80,7 @@ class KernelContest final : public Contest {
   std::vector<std::unique_ptr<Contestant>> open(Role& role) override {
     ends_.open(links_, role);
     using W = Writer<Access::copy, std::remove_reference_t<decltype(ends_.sender())>>;
-    using R = Reader<Access::copy, std::remove_reference_t<decltype(ends_.receiver())>>;
+    using R = Reader<Access::copy, std::remove_reference_t<decltype(ends_.receiver())>, SequenceChecker>;
     std::vector<std::unique_ptr<Contestant>> opened;
     opened.push_back(
         std::make_unique<RoundTripContestant<W, R>>(role, std::make_unique<W>(ends_.sender(), case_),

@@ -62,7 +62,7 @@ class StreamContestant final : public Contestant {
 
  private:
   using LoanWriter = Writer<Access::loan, Sender>;
-  using LoanReader = Reader<Access::loan, Receiver>;
+  using LoanReader = Reader<Access::loan, Receiver, SequenceChecker>;
 
   std::unique_ptr<Sender> sender_;
   std::unique_ptr<Receiver> receiver_;
@@ -155,7 +155,7 @@ class RingRoundTripContest final : public Contest {
   std::vector<std::unique_ptr<Contestant>> open(Role& role) override {
     ends_.open(links_, role);
     using W = Writer<Access::loan, SenderEnd<PosixShm>>;
-    using R = Reader<Access::loan, ReceiverEnd<PosixShm>>;
+    using R = Reader<Access::loan, ReceiverEnd<PosixShm>, SequenceChecker>;
     std::vector<std::unique_ptr<Contestant>> opened;
     opened.push_back(std::make_unique<RoundTripContestant<W, R>>(
         role, std::make_unique<W>(ends_.sender(), ring_case()),
