@@ -42,6 +42,7 @@ struct PlanInputs {
   // stands for all.
   std::function<std::vector<std::string>(const std::vector<Case>& links)> admit;
   unsigned processing_units = 1;  // that an unpinned role may run on
+  bool account_for_all = false;   // fill Plan::left_out, which may be long
 };
 
 struct PlannedCase {
@@ -63,8 +64,8 @@ struct Plan {
   std::uint64_t seed = 0;
   std::vector<PlannedCase> cases;  // in the suite's order, without repeats
   std::vector<SkippedCase> skipped;
-  // What a pairwise suite leaves out besides: combinations whose every pair of values is in one of the above,
-  // and others that cannot be had, with their reason.
+  // If asked for, what a pairwise suite leaves out besides: combinations whose every pair of values is in one
+  // of the above, and others that cannot be had, with their reason.
   std::vector<SkippedCase> left_out;
 };
 

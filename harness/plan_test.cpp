@@ -429,6 +429,8 @@ TEST_F(PlanTest, APairwiseSuiteAccountsForEveryCombination) {
   const Plan full = plan();
   EXPECT_THAT(full.left_out, IsEmpty());
   suite_.cover = Suite::Cover::pairwise;
+  EXPECT_THAT(plan().left_out, IsEmpty()) << "not asked for";
+  inputs_.account_for_all = true;
   const Plan cover = plan();
   std::set<std::string> all, told;
   for (const PlannedCase& planned : full.cases) all.insert(planned.id);

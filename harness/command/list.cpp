@@ -390,13 +390,13 @@ Suite chosen_suite(const CaseOptions& options) {
   return suite;
 }
 
-Plan chosen_plan(const CaseOptions& options, Workbench& workbench) {
+Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_for_all) {
   check_placements(options.narrowing, workbench.topology());
   const Suite suite = chosen_suite(options);
   const std::uint64_t seed = options.seed ? *options.seed : suite.seed.value_or(draw_seed());
   Plan plan;
   try {
-    plan = workbench.plan(suite, options.narrowing, seed);
+    plan = workbench.plan(suite, options.narrowing, seed, account_for_all);
   } catch (const std::invalid_argument& error) {
     throw UsageError(fmt::format("--placement, --transport or --suite: {}", error.what()));
   }
@@ -404,6 +404,7 @@ Plan chosen_plan(const CaseOptions& options, Workbench& workbench) {
     const auto left_out = [&](const auto& one) { return !matches_filter(one.id, *options.filter); };
     std::erase_if(plan.cases, left_out);
     std::erase_if(plan.skipped, left_out);
+    std::erase_if(plan.left_out, left_out);
   }
   return plan;
 }
@@ -422,7 +423,7 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
       case ListOptions::What::cases:
         break;
     }
-    return cases_table(chosen_plan(options.cases, workbench));
+    return cases_table(chosen_plan(options.cases, workbench, true));
   }();
   if (options.json) return as_json(table);
   return options.what == ListOptions::What::transports ? as_blocks(table, columns) : as_text(table);

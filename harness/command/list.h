@@ -12,7 +12,7 @@ namespace ipcmark {
 Suite chosen_suite(const CaseOptions& options);
 
 // Its plan on this machine; the filter is applied. Throws UsageError, FileError, std::invalid_argument.
-Plan chosen_plan(const CaseOptions& options, Workbench& workbench);
+Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_for_all = false);
 
 // The text for standard output. What has many columns, the transports, is broken to be read in so many
 // columns of a terminal.

@@ -1,6 +1,7 @@
 #include "harness/command/workbench.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,7 +61,8 @@ PlacementAnswer Workbench::place(std::string_view placement, unsigned roles) con
   }
 }
 
-Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64_t seed) {
+Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64_t seed,
+                     bool account_for_all) {
   const PlanInputs inputs{
       .transports = transports_,
       .workloads = workloads_,
@@ -73,8 +75,13 @@ Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64
       .links = [](const Case& c) { return workload_of(c).links_of(c); },
       .admit =
           [this](const std::vector<Case>& asked) { return why_not_buildable(asked, context(asked.front())); },
-      .processing_units = static_cast<unsigned>(topology_.pus().size())};
-  return make_plan(suite, narrowing, inputs, seed);
+      .processing_units = static_cast<unsigned>(topology_.pus().size()),
+      .account_for_all = account_for_all};
+  Plan plan = make_plan(suite, narrowing, inputs, seed);
+  // The combinations that were looked at leave tens of megabytes behind, which every fork would copy and
+  // every role lock.
+  malloc_trim(0);
+  return plan;
 }
 
 Suite load_suite(const std::string& name_or_file) {

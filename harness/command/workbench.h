@@ -28,7 +28,7 @@ class Workbench {
   TrialContext context(const Case& benchmark_case, int interrupt_fd = -1);
 
   // harness/plan.h over this machine; every link is built once to see whether it can be.
-  Plan plan(const Suite& suite, const Narrowing& narrowing, std::uint64_t seed);
+  Plan plan(const Suite& suite, const Narrowing& narrowing, std::uint64_t seed, bool account_for_all = false);
 
  private:
   PlacementAnswer place(std::string_view placement, unsigned roles) const;
