@@ -96,10 +96,10 @@ TEST(BroadcastRing, ASlotOnLoanIsNotOverwritten) {
 }
 
 TEST(BroadcastRing, RefusesShapesAndRegionsThatCannotBe) {
-  alignas(BroadcastRing::alignment) std::byte region[512]{};
+  alignas(BroadcastRing::alignment) std::byte region[4'096]{};
   EXPECT_THROW(BroadcastRing::initialise(region, {.capacity = 0}), std::invalid_argument);
   EXPECT_THROW(BroadcastRing::initialise(region, {.receivers = 0}), std::invalid_argument);
-  EXPECT_THROW(BroadcastRing::initialise(region, {.capacity = 1'000}), std::invalid_argument);
+  EXPECT_THROW(BroadcastRing::initialise(region, {.capacity = 100'000}), std::invalid_argument);
   EXPECT_THROW(BroadcastRing::bytes_needed({.capacity = UINT64_MAX}), std::length_error);
   const MemoryMap memory = ring_in_memory({.receivers = 2});
   EXPECT_THROW(BroadcastReceiver(memory.bytes(), 2, nothing), std::out_of_range);

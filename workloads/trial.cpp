@@ -185,10 +185,6 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
     facts.note = "holds nothing";
     return facts;
   }
-  if (benchmark_case.capacity == Capacity::unbounded()) {
-    facts.note = "not probed: it holds whatever is sent, up to the limit over which the case fails";
-    return facts;
-  }
   Case probed = benchmark_case;
   const Facts& mechanism = transport.traits.facts;
   if (!mechanism.send_waits.contains(Wait::spin) || !mechanism.receive_waits.contains(Wait::spin)) {

@@ -82,9 +82,9 @@ class KernelContest final : public Contest {
     using W = Writer<Access::copy, std::remove_reference_t<decltype(ends_.sender())>>;
     using R = Reader<Access::copy, std::remove_reference_t<decltype(ends_.receiver())>, SequenceChecker>;
     std::vector<std::unique_ptr<Contestant>> opened;
-    opened.push_back(
-        std::make_unique<RoundTripContestant<W, R>>(role, std::make_unique<W>(ends_.sender(), case_),
-                                                    std::make_unique<R>(ends_.receiver(), case_, false)));
+    opened.push_back(std::make_unique<RoundTripContestant<W, R>>(
+        role, std::make_unique<W>(ends_.sender(), case_),
+        std::make_unique<R>(ends_.receiver(), case_, false, checker_of(case_))));
     for (const BareLink& link : bare_) {
       const unsigned side = 2 * role.index();
       opened.push_back(std::make_unique<BareContestant>(link[side], link[side + 1]));

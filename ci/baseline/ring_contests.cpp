@@ -46,7 +46,7 @@ class StreamContestant final : public Contestant {
       : sender_(std::move(sender)), writer_(std::make_unique<LoanWriter>(*sender_, ring_case())) {}
   explicit StreamContestant(std::unique_ptr<Receiver> receiver)
       : receiver_(std::move(receiver)),
-        reader_(std::make_unique<LoanReader>(*receiver_, ring_case(), false)) {}
+        reader_(std::make_unique<LoanReader>(*receiver_, ring_case(), false, checker_of(ring_case()))) {}
 
   Span lead(std::uint64_t count) override {
     const std::uint64_t begin_ns = now_ns();
@@ -159,7 +159,7 @@ class RingRoundTripContest final : public Contest {
     std::vector<std::unique_ptr<Contestant>> opened;
     opened.push_back(std::make_unique<RoundTripContestant<W, R>>(
         role, std::make_unique<W>(ends_.sender(), ring_case()),
-        std::make_unique<R>(ends_.receiver(), ring_case(), false)));
+        std::make_unique<R>(ends_.receiver(), ring_case(), false, checker_of(ring_case()))));
     for (std::size_t page = 0; page < 2; ++page) {
       opened.push_back(std::make_unique<CacheLineContestant>(
           *reinterpret_cast<CacheLinePair*>(pages_.bytes().data() + page * 4'096)));

@@ -86,6 +86,8 @@ class RoundTripContestant final : public Contestant {
   std::unique_ptr<Histogram> histogram_ = std::make_unique<Histogram>();
 };
 
+inline SequenceChecker checker_of(const Case& c) { return SequenceChecker(0, c.message_bytes, c.touch); }
+
 Case sixty_four_bytes(std::string transport, Wait wait, Access access);
 
 std::unique_ptr<Contest> pipe_contest();
