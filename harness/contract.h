@@ -228,8 +228,8 @@ concept HasNativeRendezvous = Transport<typename T::NativeRendezvous>;
 template <class T>
 concept HasShared = Transport<typename T::Shared>;
 
-// A transport whose links lie in shared memory names it as T::Region (harness/ring_link.h), for workloads that
-// lay something else in it than a queue.
+// A transport whose links lie in shared memory names it as T::Region (harness/ring_link.h), for workloads
+// that lay something else in it than a queue.
 
 // Such a form of T over a Link(name, shape).
 template <class T, class Link>
