@@ -6,6 +6,7 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,7 +71,7 @@ void sweep_posix_queues(std::vector<std::string>& removed) {
         "(POSIX message queues: no mqueue file system is mounted, so none could be looked for)");
 }
 
-// /proc/sysvipc/{msg,shm}: a header line that names the columns, then a row an object (proc(5)).
+// /proc/sysvipc/{msg,sem,shm}: a header line that names the columns, then a row an object (proc(5)).
 template <class Remove>
 void sweep_sysv(const char* table, std::string_view what, const char* id_column,
                 std::initializer_list<std::string_view> pid_columns, long youngest_s, Remove remove,
@@ -116,6 +117,10 @@ std::vector<std::string> remove_leftovers() {
   sweep_sysv(
       "/proc/sysvipc/shm", "System V shared memory", "shmid", {"cpid", "lpid"}, 0,
       [](int id) { return shmctl(id, IPC_RMID, nullptr); }, removed);
+  // The table names no process, but the semaphore knows who touched it last; at first, who made it.
+  sweep_sysv(
+      "/proc/sysvipc/sem", "System V semaphore", "semid", {}, 0,
+      [](int id) { return is_alive(semctl(id, 0, GETPID)) ? -1 : semctl(id, 0, IPC_RMID); }, removed);
   return removed;
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,6 +99,25 @@ TEST(Cleanup, RemovesSystemVSharedMemoryWhoseMakerIsDead) {
   ASSERT_GE(shmget(key, 0, 0), 0);
   EXPECT_THAT(remove_leftovers(), Contains(HasSubstr("System V shared memory")));
   EXPECT_EQ(shmget(key, 0, 0), -1);
+}
+
+TEST(Cleanup, RemovesASystemVSemaphoreOnlyWhenWhoTouchedItLastIsDead) {
+  const int own = semget(unique_sysv_key(), 1, IPC_CREAT | IPC_EXCL | 0600);
+  ASSERT_GE(own, 0);
+  ASSERT_EQ(semctl(own, 0, SETVAL, 0), 0);
+  const key_t key = unique_sysv_key();
+  const pid_t child = fork();
+  if (child == 0) {
+    const int made = semget(key, 1, IPC_CREAT | IPC_EXCL | 0600);
+    _exit(made >= 0 && semctl(made, 0, SETVAL, 0) == 0 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  EXPECT_THAT(remove_leftovers(), Contains(HasSubstr("System V semaphore")));
+  EXPECT_EQ(semget(key, 0, 0), -1);
+  EXPECT_EQ(semctl(own, 0, GETVAL), 0) << "its maker is alive";
+  semctl(own, 0, IPC_RMID);
 }
 
 TEST(Cleanup, LeavesSystemVObjectsOfTheLivingAndOfOthers) {

@@ -15,6 +15,7 @@
 
 #include "harness/fail.h"
 #include "harness/futex.h"
+#include "harness/isolation.h"
 
 namespace ipcmark {
 namespace {
@@ -82,7 +83,10 @@ DoorbellParts::DoorbellParts(std::string_view transport, Wait way) {
     if (!event_) refuse(transport, "eventfd was refused");
   } else if (way == Wait::sysv_semaphore) {
     semaphore_maker_ = getpid();
-    semaphore_ = semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
+    // Nobody opens it by its key, but what a killed launch leaves is known by it (harness/cleanup.h).
+    do {
+      semaphore_ = semget(unique_sysv_key(), 1, IPC_CREAT | IPC_EXCL | 0600);
+    } while (semaphore_ < 0 && errno == EEXIST);
     if (semaphore_ < 0) refuse(transport, "a System V semaphore was refused; kernel.sem bounds them");
     // Zero on Linux already; POSIX leaves it open.
     if (semctl(semaphore_, 0, SETVAL, 0) != 0) fail("semctl(SETVAL)");
