@@ -11,8 +11,15 @@
 #include "harness/histogram.h"
 #include "workloads/any_link.h"
 #include "workloads/endpoints.h"
+#include "workloads/registry.h"
 
 namespace ipcmark {
+
+// Whether the case's transport gives its links' region itself, for workloads that have their own use for it.
+inline bool lies_in_memory(const Case& c) {
+  const TransportEntry* const entry = Registry::instance().find(c.transport);
+  return entry != nullptr && entry->make_region != nullptr;
+}
 
 // Why a workload that looks at messages cannot have this transport; empty when it can.
 inline std::string needs_bytes(const Facts& facts, std::string_view workload, std::string_view transport) {

@@ -8,11 +8,6 @@
 namespace ipcmark {
 namespace {
 
-bool lies_in_memory(const Case& c) {
-  const TransportEntry* const entry = Registry::instance().find(c.transport);
-  return entry != nullptr && entry->make_region != nullptr;
-}
-
 BroadcastRingShape ring_of(const Case& c) {
   return {.capacity = ring_slots(c.transport, {.message_bytes = c.message_bytes, .capacity = c.capacity}),
           .message_bytes = c.message_bytes,

@@ -15,11 +15,6 @@ namespace {
 // Positions on a reader's board.
 enum Figure : unsigned { reads, retries, behind, looked };
 
-bool lies_in_memory(const Case& c) {
-  const TransportEntry* const entry = Registry::instance().find(c.transport);
-  return entry != nullptr && entry->make_region != nullptr;
-}
-
 }  // namespace
 
 std::vector<RoleKind> State::roles(const Case& c) {
