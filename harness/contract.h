@@ -156,7 +156,8 @@ concept SendsInPieces = requires(const S sender) {
   { sender.within_message() } -> std::same_as<bool>;
 };
 
-// A sender that can take the oldest message out of the link again; `again` when there is none.
+// A sender that can drop the oldest message out of a full link; `again` when there is none to drop. It may
+// have to be repeated until there is room, and after `again` the caller calls wait_to_send().
 template <class S>
 concept DropsOldest = requires(S sender) {
   { sender.drop_oldest() } -> std::same_as<Io>;
@@ -220,7 +221,8 @@ concept Transport = std::constructible_from<T, const Shape&> &&
 
 // A transport may have another kind of link for what its own cannot have: types T::Unbounded and
 // T::NativeRendezvous for those capacities, which T(shape) refuses, and T::Shared for several senders or
-// receivers. They are transports themselves, of the same name and facts.
+// receivers, and for a sender that drops the oldest message where T's own cannot. They are transports
+// themselves, of the same name and facts.
 template <class T>
 concept HasUnbounded = Transport<typename T::Unbounded>;
 template <class T>

@@ -21,6 +21,11 @@
 // that *dies* between claim and commit (or release) holds them up for ever. Nothing can heal that, since
 // nobody else may decide that it will not write any more; whoever watches the processes must end the launch.
 //
+// A sender that finds the ring full can drop the oldest message: by a claim from `head`, like any receiver's.
+// So each message is either received or dropped, never both, and one that a receiver has claimed stays whole
+// where it lies: until its release the senders do without that slot, and drop nothing instead, since only
+// that slot is next in line.
+//
 // Every sender and receiver that the shape counts attaches once. A receiver gets `closed` when all of the
 // senders have finished and everything committed has been received, by whomever. A sender gets `closed` when
 // the ring is full and all receivers have left.
@@ -194,6 +199,12 @@ class SharedRing {
     std::uint64_t passed_over() const { return 3 * lap_ + 2; }
     std::uint64_t released() const { return 3 * lap_ + 3; }
 
+    // What may lie in the slot where this position's message is to go.
+    struct LapBefore {
+      std::uint64_t position, filled, passed_over;
+    };
+    LapBefore lap_before() const { return {position_ - capacity_, free() - 2, free() - 1}; }
+
     shared_ring_detail::Counter& turn() const {
       return *reinterpret_cast<shared_ring_detail::Counter*>(message() +
                                                              shared_ring_detail::turn_offset(message_bytes_));
@@ -214,6 +225,18 @@ class SharedRing {
   // Below zero: the turn has not come yet; zero: it is now; above: it has gone by. Right across 2^64.
   static std::int64_t past(std::uint64_t turn, std::uint64_t awaited) {
     return static_cast<std::int64_t>(turn - awaited);
+  }
+
+  // Lets the slot's next owner have it, who waits at that bell.
+  static void pass(const Place& place, std::uint64_t turn, DoorbellEnd& bell) {
+    if (bell.may_sleep()) {
+      // seq_cst: published, then rung. It is a release too.
+      place.turn().store(turn, std::memory_order_seq_cst);
+      bell.ring();
+    } else {
+      // release: the message is written before its turn says so, or read before a sender may write over it.
+      place.turn().store(turn, std::memory_order_release);
+    }
   }
 
   static std::optional<CapacityFacts::Limit> limit(std::uint64_t capacity) {
@@ -287,6 +310,25 @@ class SharedRingSender {
     return Io::done;
   }
 
+  // Drops the message that lies where the next one is to be written. `again` where there is none to drop: the
+  // slot is free, or its message is being written, received or dropped by another just now.
+  Io drop_oldest() {
+    assert(!claimed_);
+    // relaxed: a tail out of date shows in the slot's turn.
+    place_.go_to(header_->tail.load(std::memory_order_relaxed));
+    const SharedRing::Place::LapBefore before = place_.lap_before();
+    // acquire: its sender has written the message before the next one is written over it; pass() hands that
+    // on to whoever claims the slot.
+    const std::uint64_t turn = place_.turn().load(std::memory_order_acquire);
+    if (turn != before.filled && turn != before.passed_over) return Io::again;
+    // Whoever moves `head` on from a position owns its slot, and `head` never comes back to it: so if this
+    // succeeds, no receiver has claimed the message, and the turn is still what was read. relaxed: as there.
+    std::uint64_t head = before.position;
+    if (!header_->head.compare_exchange_strong(head, head + 1, std::memory_order_relaxed)) return Io::again;
+    SharedRing::pass(place_, place_.free(), own_bell_);
+    return turn == before.filled ? Io::done : Io::again;
+  }
+
   // May be repeated. Nothing may be sent afterwards.
   Io finish() {
     if (finished_) return Io::done;
@@ -316,14 +358,7 @@ class SharedRingSender {
  private:
   void hand_over(std::uint64_t turn) {
     claimed_ = false;
-    if (receiver_bell_.may_sleep()) {
-      // seq_cst: published, then rung. It is a release too.
-      place_.turn().store(turn, std::memory_order_seq_cst);
-      receiver_bell_.ring();
-    } else {
-      // release: the message is written before its turn says so.
-      place_.turn().store(turn, std::memory_order_release);
-    }
+    SharedRing::pass(place_, turn, receiver_bell_);
   }
 
   // Slots are released in any order. Whoever released the one behind ours before ours rang for a sender that
@@ -419,14 +454,7 @@ class SharedRingReceiver {
   Io release() {
     assert(claimed_);
     claimed_ = false;
-    if (sender_bell_.may_sleep()) {
-      // seq_cst: published, then rung. It is a release too.
-      place_.turn().store(place_.released(), std::memory_order_seq_cst);
-      sender_bell_.ring();
-    } else {
-      // release: the message is read before a sender may write over it.
-      place_.turn().store(place_.released(), std::memory_order_release);
-    }
+    SharedRing::pass(place_, place_.released(), sender_bell_);
     return Io::done;
   }
 
@@ -462,7 +490,8 @@ class SharedRingReceiver {
   std::uint64_t lost_claims_ = 0;
 };
 
-static_assert(CopySender<SharedRingSender> && LoanSender<SharedRingSender> && ReportsLimit<SharedRingSender>);
+static_assert(CopySender<SharedRingSender> && LoanSender<SharedRingSender> && DropsOldest<SharedRingSender> &&
+              ReportsLimit<SharedRingSender>);
 static_assert(CopyReceiver<SharedRingReceiver> && LoanReceiver<SharedRingReceiver> &&
               ReportsLimit<SharedRingReceiver>);
 

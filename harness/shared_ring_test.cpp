@@ -5,9 +5,11 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -120,11 +122,15 @@ class Oracle {
     std::vector<std::uint64_t> next_;
   };
 
-  bool each_exactly_once() const {
-    for (const Count& count : counts_) {
-      if (count.load(std::memory_order_relaxed) != 1) return false;
-    }
-    return true;
+  bool each_exactly_once() const { return each_at_most_once() && received() == counts_.size(); }
+  bool each_at_most_once() const {
+    return std::ranges::all_of(counts_,
+                               [](const Count& count) { return count.load(std::memory_order_relaxed) <= 1; });
+  }
+  std::uint64_t received() const {
+    return std::accumulate(
+        counts_.begin(), counts_.end(), std::uint64_t{0},
+        [](std::uint64_t sum, const Count& count) { return sum + count.load(std::memory_order_relaxed); });
   }
 
  private:
@@ -153,31 +159,52 @@ void receive_all(std::span<std::byte> region, std::size_t size, unsigned index, 
   }
 }
 
-// Runs senders and receivers as threads; what they threw, or nothing.
-std::string trouble_among_threads(std::span<std::byte> region, const SharedRingShape& shape,
-                                  std::uint64_t messages_each, Oracle& oracle,
-                                  const LinkDoorbellParts& parts = {}) {
+// Sends all, and drops the oldest message whenever there is no room. How many it has dropped.
+std::uint64_t send_or_drop_all(std::span<std::byte> region, std::size_t size, unsigned index,
+                               std::uint64_t messages) {
+  SharedRingSender sender(region);
+  std::uint64_t dropped = 0;
+  std::vector<std::byte> message(size);
+  const auto attempt = [&] {
+    const Io io = sender.send(message);
+    if (io != Io::again || sender.drop_oldest() != Io::done) return io;
+    ++dropped;
+    return sender.send(message);
+  };
+  for (std::uint64_t i = 0; i < messages; ++i) {
+    fill(message, index, i, Touch::full);
+    require(persist(attempt, [&] { sender.wait_to_send(); }) == Io::done, "a sender was refused");
+  }
+  return dropped;
+}
+
+// Runs `send(index)` and `receive(index)` as threads; what they threw, or nothing.
+template <class Send, class Receive>
+std::string trouble_among_threads(const SharedRingShape& shape, Send send, Receive receive) {
   std::vector<std::string> troubles(shape.senders + shape.receivers);
   std::vector<std::thread> threads;
-  const auto start = [&](auto work) {
-    threads.emplace_back([work, &trouble = troubles[threads.size()]] {
+  const auto start = [&](auto work, unsigned index) {
+    threads.emplace_back([work, index, &trouble = troubles[threads.size()]] {
       try {
-        work();
+        work(index);
       } catch (const std::exception& error) {
         trouble = error.what();
       }
     });
   };
-  for (unsigned i = 0; i < shape.receivers; ++i) {
-    start([=, &oracle, &parts] { receive_all(region, shape.message_bytes, i, oracle, parts); });
-  }
-  for (unsigned i = 0; i < shape.senders; ++i) {
-    start([=, &parts] { send_all(region, shape.message_bytes, i, messages_each, parts); });
-  }
+  for (unsigned i = 0; i < shape.receivers; ++i) start(receive, i);
+  for (unsigned i = 0; i < shape.senders; ++i) start(send, i);
   for (std::thread& thread : threads) thread.join();
   std::string all;
   for (const std::string& trouble : troubles) all += trouble;
   return all;
+}
+std::string trouble_among_threads(std::span<std::byte> region, const SharedRingShape& shape,
+                                  std::uint64_t messages_each, Oracle& oracle,
+                                  const LinkDoorbellParts& parts = {}) {
+  return trouble_among_threads(
+      shape, [&](unsigned index) { send_all(region, shape.message_bytes, index, messages_each, parts); },
+      [&](unsigned index) { receive_all(region, shape.message_bytes, index, oracle, parts); });
 }
 
 // -------------------------------------------------------------------------------------- rules, one thread
@@ -274,6 +301,74 @@ TEST_P(SharedRingOfCapacity, AFullRingIsClosedOnceEveryReceiverHasLeft) {
   EXPECT_EQ(sender.send(message), Io::closed);
   std::span<std::byte> slot;
   EXPECT_EQ(sender.loan(slot), Io::closed);
+}
+
+TEST_P(SharedRingOfCapacity, AFullRingDropsItsOldestMessageOneForEachThatIsToGoIn) {
+  const std::uint64_t capacity = GetParam();
+  for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{6'148'914'691'236'517'205} - 40}) {
+    const Region region({capacity, 16}, first);
+    SharedRingSender sender(region.span());
+    SharedRingReceiver receiver(region.span());
+    std::vector<std::byte> message(16);
+    std::uint64_t sent = 0;
+    for (std::uint64_t i = 0; i < capacity; ++i) {
+      EXPECT_EQ(sender.drop_oldest(), Io::again) << "there is room";
+      fill(message, 0, sent++, Touch::full);
+      ASSERT_EQ(sender.send(message), Io::done);
+    }
+    for (std::uint64_t i = 0; i < 2 * capacity + 1; ++i) {
+      fill(message, 0, sent++, Touch::full);
+      ASSERT_EQ(sender.send(message), Io::again);
+      ASSERT_EQ(sender.drop_oldest(), Io::done);
+      EXPECT_EQ(sender.drop_oldest(), Io::again) << "one is enough";
+      ASSERT_EQ(sender.send(message), Io::done);
+    }
+    for (std::uint64_t next = sent - capacity; next < sent; ++next) {
+      ASSERT_EQ(receiver.receive(message), Io::done);
+      EXPECT_TRUE(verify(message, 0, next, Touch::full)) << next;
+    }
+    EXPECT_EQ(receiver.receive(message), Io::again);
+  }
+}
+
+TEST_P(SharedRingOfCapacity, AMessageThatAReceiverIsInsideOfIsNeitherDroppedNorOverwritten) {
+  const Region region({GetParam(), 16});
+  SharedRingSender sender(region.span());
+  SharedRingReceiver receiver(region.span());
+  std::vector<std::byte> other(16);
+  for (std::uint64_t i = 0; i < GetParam(); ++i) {
+    fill(other, 0, i, Touch::full);
+    ASSERT_EQ(sender.send(other), Io::done);
+  }
+  std::span<const std::byte> inside;
+  ASSERT_EQ(receiver.peek(inside), Io::done);
+  fill(other, 0, GetParam(), Touch::full);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(sender.send(other), Io::again);
+    EXPECT_EQ(sender.drop_oldest(), Io::again) << "to drop another would not help";
+  }
+  EXPECT_TRUE(verify(inside, 0, 0, Touch::full));
+  ASSERT_EQ(receiver.release(), Io::done);
+  EXPECT_EQ(sender.send(other), Io::done);
+  for (std::uint64_t next = 1; next <= GetParam(); ++next) {
+    ASSERT_EQ(receiver.receive(other), Io::done);
+    EXPECT_TRUE(verify(other, 0, next, Touch::full)) << "none but received ones are gone";
+  }
+}
+
+TEST(SharedRing, ASlotThatWasGivenUpComesFreeButIsNoMessageDropped) {
+  const Region region({1, 8, 2, 1});
+  SharedRingSender sender(region.span());
+  const std::vector<std::byte> message(8);
+  {
+    SharedRingSender gives_up(region.span());
+    std::span<std::byte> slot;
+    ASSERT_EQ(gives_up.loan(slot), Io::done);
+    EXPECT_EQ(sender.drop_oldest(), Io::again) << "it is being written";
+  }
+  EXPECT_EQ(sender.send(message), Io::again);
+  EXPECT_EQ(sender.drop_oldest(), Io::again);
+  EXPECT_EQ(sender.send(message), Io::done);
 }
 
 TEST(SharedRing, WhatIsLoanedIsNotSeenBeforeTheCommit) {
@@ -499,6 +594,60 @@ TEST_P(SharedRingUnderStress, ProcessesReceiveEveryMessageExactlyOnceAndEachSend
     };
     ASSERT_EQ(outcome_of(test_spec(ring.senders + ring.receivers), work), "");
     ASSERT_TRUE(oracle.each_exactly_once()) << to_string(wait);
+  }
+}
+
+TEST_P(SharedRingUnderStress, WhatIsNotReceivedWasDropped) {
+  for (const Wait wait : waits) {
+    const SharedRingShape ring = shape(wait, wait);
+    const std::uint64_t messages_each = 400 * patience / ring.senders;
+    const Region region(ring);
+    Oracle oracle(ring.senders, messages_each);
+    std::atomic<std::uint64_t> dropped{0};
+    ASSERT_EQ(trouble_among_threads(
+                  ring,
+                  [&](unsigned index) {
+                    dropped += send_or_drop_all(region.span(), ring.message_bytes, index, messages_each);
+                  },
+                  [&](unsigned index) { receive_all(region.span(), ring.message_bytes, index, oracle); }),
+              "");
+    ASSERT_TRUE(oracle.each_at_most_once()) << to_string(wait);
+    ASSERT_EQ(oracle.received() + dropped, ring.senders * messages_each) << to_string(wait);
+  }
+}
+
+// Receivers that dawdle inside a message, so that senders drop those around it all the while.
+TEST(SharedRing, OfMillionsOfMessagesEachIsReceivedWholeOrDropped) {
+  for (const std::uint64_t capacity : {1u, 4u, 64u}) {
+    const SharedRingShape ring{capacity, 64, 2, 2, Wait::adaptive, Wait::adaptive};
+    const std::uint64_t messages_each = 50'000 * patience;
+    const Region region(ring);
+    Oracle oracle(ring.senders, messages_each);
+    std::atomic<std::uint64_t> dropped{0};
+    const auto receive = [&](unsigned index) {
+      SharedRingReceiver receiver(region.span());
+      Oracle::Receiver judge(oracle);
+      std::uint64_t received = 0;
+      const auto dawdle = [&](std::span<const std::byte> message) {
+        const std::uint64_t stamp = read(message, Touch::header).stamp;
+        if (++received % 64 == 0) ::sched_yield();
+        require(read(message, Touch::header).stamp == stamp, "a message changed under its receiver");
+        judge(message);
+      };
+      while (get(receiver, ring.message_bytes, access_of(index), dawdle) == Io::done) {
+      }
+    };
+    ASSERT_EQ(trouble_among_threads(
+                  ring,
+                  [&](unsigned index) {
+                    dropped += send_or_drop_all(region.span(), ring.message_bytes, index, messages_each);
+                  },
+                  receive),
+              "");
+    EXPECT_TRUE(oracle.each_at_most_once());
+    EXPECT_EQ(oracle.received() + dropped, 2 * messages_each);
+    EXPECT_GT(dropped, 0u);
+    EXPECT_GT(oracle.received(), 0u);
   }
 }
 

@@ -30,9 +30,30 @@ class Overflows : public testing::TestWithParam<std::string> {
     const TransportEntry& entry = *Registry::instance().find(c.transport);
     return entry.find_workload(c.workload)->unfit(c, entry.traits);
   }
-  TrialOutcome run(const Case& c, std::uint64_t messages = 20'000) {
+  TrialOutcome run(const Case& c, std::uint64_t messages) {
     return run_trial(c, {{}, {}}, {.fixed_messages = messages, .every_byte = true},
                      {topology_, isolation_, -1});
+  }
+  // That what was sent is what was received or dropped, or the reason why the case cannot be.
+  void expect_account_of(const Case& c) {
+    SCOPED_TRACE(case_id(c));
+    if (!unfit(c).empty()) {
+      EXPECT_NE(unfit(c).find(to_string(c.overflow)), std::string::npos) << unfit(c);
+      return;
+    }
+    constexpr std::uint64_t messages = 20'000;
+    const TrialOutcome outcome = run(c, messages);
+    if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
+      EXPECT_EQ(failure->kind, LaunchFailure::Kind::unsupported) << failure->reason;
+      return;
+    }
+    const auto& measurement = std::get<Measurement>(outcome);
+    ASSERT_EQ(measurement.observations.size(), 1u);
+    EXPECT_EQ(measurement.observations[0].name, "dropped");
+    const auto dropped = static_cast<std::uint64_t>(measurement.observations[0].value);
+    EXPECT_EQ(measurement.integrity.checked + dropped, messages);
+    EXPECT_TRUE(measurement.integrity.clean());
+    EXPECT_EQ(measurement.messages, measurement.roles[1].messages) << "per message received, not per try";
   }
 
   Topology topology_ = Topology::of_this_machine();
@@ -40,24 +61,21 @@ class Overflows : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(Overflows, WhatIsNotReceivedWasDropped) {
-  for (const Overflow overflow : {Overflow::drop_new, Overflow::drop_old}) {
-    const Case c = stream_that_overflows(overflow);
-    if (!unfit(c).empty()) {
-      EXPECT_NE(unfit(c).find(to_string(overflow)), std::string::npos) << unfit(c);
-      continue;
-    }
-    const TrialOutcome outcome = run(c);
-    if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
-      EXPECT_EQ(failure->kind, LaunchFailure::Kind::unsupported) << failure->reason;
-      continue;
-    }
-    const auto& measurement = std::get<Measurement>(outcome);
-    ASSERT_EQ(measurement.observations.size(), 1u);
-    EXPECT_EQ(measurement.observations[0].name, "dropped");
-    const auto dropped = static_cast<std::uint64_t>(measurement.observations[0].value);
-    EXPECT_EQ(measurement.integrity.checked + dropped, 20'000u) << to_string(overflow);
-    EXPECT_TRUE(measurement.integrity.clean());
-    EXPECT_EQ(measurement.messages, measurement.roles[1].messages) << "per message received, not per try";
+  expect_account_of(stream_that_overflows(Overflow::drop_new));
+  expect_account_of(stream_that_overflows(Overflow::drop_old));
+}
+
+TEST_P(Overflows, TheOldestIsDroppedInEveryWayOfWaitingAndAccess) {
+  const TransportTraits& traits = Registry::instance().find(GetParam())->traits;
+  Case c = stream_that_overflows(Overflow::drop_old);
+  if (!unfit(c).empty()) GTEST_SKIP() << unfit(c);
+  for (const Wait wait : all_waits()) {
+    if (wait == Wait::block || !traits.facts.send_waits.contains(wait)) continue;
+    c.send_wait = c.receive_wait = wait;
+    c.capacity = Capacity::bounded(3);
+    c.send_access = traits.loan_send ? Access::loan : Access::copy;
+    c.receive_access = traits.loan_receive ? Access::loan : Access::copy;
+    expect_account_of(c);
   }
 }
 
@@ -80,6 +98,22 @@ std::vector<std::string> names() {
 
 INSTANTIATE_TEST_SUITE_P(All, Overflows, testing::ValuesIn(names()),
                          [](const auto& parameter) { return parameter.param; });
+
+TEST(Overflow, DropsTheOldestWhereASenderCanTakeItBack) {
+  const auto unfit = [](const char* transport) {
+    const TransportEntry& entry = *Registry::instance().find(transport);
+    Case c;
+    c.workload = "stream";
+    c.transport = transport;
+    c.send_wait = c.receive_wait = Wait::spin;
+    c.overflow = Overflow::drop_old;
+    return entry.find_workload("stream")->unfit(c, entry.traits);
+  };
+  for (const char* able : {"posix_mq", "posix_shm", "sysv_mq", "sysv_shm"}) EXPECT_EQ(unfit(able), "");
+  for (const char* unable : {"pipe", "unix_stream", "unix_dgram"}) {
+    EXPECT_NE(unfit(unable).find("takes a message out again"), std::string::npos);
+  }
+}
 
 TEST(Overflow, IsRefusedWhereItCouldNotShow) {
   const TransportEntry& pipe = *Registry::instance().find("pipe");

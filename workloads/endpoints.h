@@ -56,6 +56,14 @@ using SenderEnd = decltype(open_sender_end(std::declval<T&>(), std::declval<Meet
 template <Transport T>
 using ReceiverEnd = decltype(open_receiver_end(std::declval<T&>(), std::declval<Meeting&>()));
 
+// Whether some form of T has senders that can drop the oldest message.
+template <Transport T>
+constexpr bool drops_oldest() {
+  if constexpr (DropsOldest<SenderEnd<T>>) return true;
+  if constexpr (HasShared<T>) return DropsOldest<SenderEnd<typename T::Shared>>;
+  return false;
+}
+
 // Refuses what a transport's facts and types do not offer, for all transports alike: waits, accesses, more
 // senders or receivers, and messages that several of them would tear.
 template <Transport T>
@@ -295,7 +303,11 @@ class Writer {
         return false;
       }
       if constexpr (DropsOldest<Sender>) {
-        if (sender_.drop_oldest() == Io::done) ++dropped;
+        if (sender_.drop_oldest() == Io::done) {
+          ++dropped;
+        } else {
+          sender_.wait_to_send();  // the oldest one is being received
+        }
       }
     }
   }

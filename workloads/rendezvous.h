@@ -217,12 +217,15 @@ inline constexpr Rendezvous rendezvous_of =
         ? Rendezvous::acknowledged
         : Rendezvous::none;
 
-// Calls `use` with std::type_identity of the form of T whose links have so many senders and receivers; of T
-// itself when there is none, which may refuse them.
+// Calls `use` with std::type_identity of the form of T whose links have so many senders and receivers, and
+// drop the oldest message where that is asked; of T itself when there is none, which may refuse them.
 template <Transport T, class Use>
 auto with_sharing(const Shape& shape, Use use) {
   if constexpr (HasShared<T>) {
-    if (shape.senders + shape.receivers > 2) return use(std::type_identity<typename T::Shared>{});
+    const bool drops = shape.overflow == Overflow::drop_old && !DropsOldest<SenderEnd<T>>;
+    if (drops || shape.senders + shape.receivers > 2) {
+      return use(std::type_identity<typename T::Shared>{});
+    }
   }
   return use(std::type_identity<T>{});
 }
@@ -245,7 +248,7 @@ auto with_form(const Shape& shape, Use use) {
       }
     }
   }
-  return use(std::type_identity<T>{});
+  return with_sharing<T>(shape, use);
 }
 
 }  // namespace ipcmark

@@ -1,6 +1,10 @@
 // stream: role 0 sends as fast as it can, role 1 receives. The timed span runs from the first send begun to
 // the last receive ended. The receiver also reads the clock once in a while (about a thousand times), which
 // shows how steadily the messages flow: each window's duration is recorded.
+//
+// With overflow drop_old the sender takes the oldest message out of a full link and drops it, where it can;
+// in shared memory by a claim like a receiver's, for which the link is made of the ring for several receivers
+// (harness/shared_ring.h). It waits only where the receiver is inside of the oldest message already.
 #pragma once
 
 #include <array>
@@ -33,8 +37,8 @@ class Stream final : public Work {
       return what + ": a sender that waits by block sleeps when the link is full";
     if (c.capacity == Capacity::rendezvous()) return what + ": a rendezvous has room for nothing";
     if (c.capacity == Capacity::unbounded()) return what + ": an unbounded link is never full";
-    if (c.overflow == Overflow::drop_old && !DropsOldest<SenderEnd<T>>) {
-      return what + ": its sender cannot take a message back";
+    if (c.overflow == Overflow::drop_old && !drops_oldest<T>()) {
+      return what + ": nothing that its sender holds takes a message out again";
     }
     constexpr std::uint64_t whole_number_bytes = 6;  // of a sequence number, see harness/payload.h
     if (c.message_bytes < whole_number_bytes) {
