@@ -43,22 +43,13 @@ void Broadcast::observe(const Case& c, const LaunchBoard&, std::vector<Observati
 }
 
 Broadcast::Broadcast(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : case_(benchmark_case),
-      shape_(shape),
-      options_(options),
-      transport_(*Registry::instance().find(benchmark_case.transport)),
-      one_ring_(transport_.make_region != nullptr) {
+    : AnyWork(benchmark_case, shape, options), one_ring_(transport_.make_region != nullptr) {
   shape_.receivers = 1;
 }
 
 void Broadcast::build(const std::string& directory) {
-  shape_.directory = directory;
-  if (!one_ring_) {
-    for (unsigned receiver = 0; receiver < case_.receivers; ++receiver) {
-      links_.push_back(transport_.make_link(shape_));
-    }
-    return;
-  }
+  AnyWork::build(directory);
+  if (!one_ring_) return;
   const BroadcastRingShape ring = ring_of(case_);
   std::size_t bytes = 0;
   try {
@@ -78,13 +69,13 @@ void Broadcast::open(Role& role) {
     ends_.push_back(
         one_ring_ ? std::make_unique<ErasedEndpoint<BroadcastReceiver>>(
                         BroadcastReceiver(mapping_->bytes(), receiver, *doorbells_))
-                  : open_any_receiver(*links_[receiver], transport_.traits.duplex, role.meeting(receiver)));
+                  : open_any_receiver(links_[receiver], transport_.traits.duplex, role.meeting(receiver)));
   } else if (one_ring_) {
     ends_.push_back(
         std::make_unique<ErasedEndpoint<BroadcastSender>>(BroadcastSender(mapping_->bytes(), *doorbells_)));
   } else {
     for (unsigned link = 0; link < case_.receivers; ++link) {
-      ends_.push_back(links_[link]->open_sender(0, role.meeting(link)));
+      ends_.push_back(links_[link].open_sender(0, role.meeting(link)));
     }
   }
   role.keep_limit(ends_.front()->limit());
@@ -92,13 +83,13 @@ void Broadcast::open(Role& role) {
 
 void Broadcast::drop() {
   region_.reset();
-  for (auto& link : links_) link->drop();
+  AnyWork::drop();
 }
 
 void Broadcast::end() {
   region_.reset();
   doorbells_.reset();
-  links_.clear();
+  AnyWork::end();
 }
 
 void Broadcast::run(Role& role) {

@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "harness/broadcast_ring.h"
-#include "workloads/registry.h"
+#include "workloads/any_work.h"
 
 namespace ipcmark {
 
-class Broadcast final : public Work {
+class Broadcast final : public AnyWork {
  public:
   static constexpr std::string_view name = "broadcast";
   static constexpr std::string_view samples = "window_ns";
@@ -49,15 +49,10 @@ class Broadcast final : public Work {
   void send_all(Role& role);
   void receive_all(Role& role);
 
-  Case case_;
-  Shape shape_;
-  TrialOptions options_;
-  const TransportEntry& transport_;
   bool one_ring_;
   std::unique_ptr<AnyRegion> region_;
   std::unique_ptr<BroadcastDoorbellParts> doorbells_;
-  std::unique_ptr<AnyMapping> mapping_;  // before the ends, which write to it as they go
-  std::vector<std::unique_ptr<AnyLink>> links_;
+  std::unique_ptr<AnyMapping> mapping_;             // before the ends, which write to it as they go
   std::vector<std::unique_ptr<AnyEndpoint>> ends_;  // the sender's all, a receiver's one
 };
 

@@ -191,19 +191,8 @@ void Burst::observe(const Case&, const LaunchBoard& board, std::vector<Observati
 }
 
 Burst::Burst(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : case_(benchmark_case),
-      shape_(shape),
-      options_(options),
-      transport_(*Registry::instance().find(benchmark_case.transport)) {
-  if (options_.fixed_messages != 0) {
-    options_.fixed_messages =
-        std::max<std::uint64_t>(1, options_.fixed_messages / messages_a_burst(benchmark_case));
-  }
-}
-
-void Burst::build(const std::string& directory) {
-  shape_.directory = directory;
-  links_.build(transport_.make_link, shape_, links());
+    : AnyWork(benchmark_case, shape, options) {
+  count_by(messages_a_burst(benchmark_case));
 }
 
 void Burst::open(Role& role) {

@@ -16,12 +16,11 @@
 #include <string_view>
 #include <vector>
 
-#include "workloads/any_ends.h"
-#include "workloads/registry.h"
+#include "workloads/any_work.h"
 
 namespace ipcmark {
 
-class Burst final : public Work {
+class Burst final : public AnyWork {
  public:
   static constexpr std::string_view name = "burst";
   static constexpr std::string_view samples = "sender_wait_ns";
@@ -37,21 +36,13 @@ class Burst final : public Work {
 
   unsigned links() const override { return 1; }
   unsigned senders_of(unsigned) const override { return 1; }
-  void build(const std::string& directory) override;
   void open(Role& role) override;
-  void drop() override { links_.drop(); }
-  void end() override { links_.end(); }
   void run(Role& role) override;
 
  private:
   void send(Role& role);
   void receive(Role& role);
 
-  Case case_;
-  Shape shape_;
-  TrialOptions options_;
-  const TransportEntry& transport_;
-  AnyLinks links_;
   std::optional<AnyEnd> end_;
 };
 

@@ -194,19 +194,8 @@ std::string Cross::remark(const Case& benchmark_case, const LaunchBoard& board) 
 }
 
 Cross::Cross(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : case_(benchmark_case),
-      shape_(shape),
-      options_(options),
-      transport_(*Registry::instance().find(benchmark_case.transport)) {
-  if (options_.fixed_messages != 0) {
-    options_.fixed_messages =
-        std::max<std::uint64_t>(1, options_.fixed_messages / messages_a_round(benchmark_case));
-  }
-}
-
-void Cross::build(const std::string& directory) {
-  shape_.directory = directory;
-  links_.build(transport_.make_link, shape_, links());
+    : AnyWork(benchmark_case, shape, options) {
+  count_by(messages_a_round(benchmark_case));
 }
 
 void Cross::open(Role& role) {

@@ -18,12 +18,11 @@
 #include <string_view>
 #include <vector>
 
-#include "workloads/any_ends.h"
-#include "workloads/registry.h"
+#include "workloads/any_work.h"
 
 namespace ipcmark {
 
-class Cross final : public Work {
+class Cross final : public AnyWork {
  public:
   static constexpr std::string_view name = "cross";
   static constexpr std::string_view samples = "exchange_ns";
@@ -44,18 +43,10 @@ class Cross final : public Work {
 
   unsigned links() const override { return transport_.traits.duplex ? 1 : 2; }
   unsigned senders_of(unsigned) const override { return transport_.traits.duplex ? 2 : 1; }
-  void build(const std::string& directory) override;
   void open(Role& role) override;
-  void drop() override { links_.drop(); }
-  void end() override { links_.end(); }
   void run(Role& role) override;
 
  private:
-  Case case_;
-  Shape shape_;
-  TrialOptions options_;
-  const TransportEntry& transport_;
-  AnyLinks links_;
   std::optional<AnyEnd> sender_, receiver_;  // over a duplex link the same end
 };
 

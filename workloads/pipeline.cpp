@@ -189,7 +189,7 @@ void Pipeline::observe(const Case& c, const LaunchBoard& board, std::vector<Obse
 }
 
 Pipeline::Pipeline(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : case_(benchmark_case), shape_(shape), options_(options), filters_(filters_of(benchmark_case)) {
+    : AnyWork(benchmark_case, shape, options), filters_(filters_of(benchmark_case)) {
   for (const std::string& hop : hop_names(case_)) {
     hops_.push_back(Registry::instance().find(hop));
     if (hops_.back() == nullptr) throw std::out_of_range("no transport is named " + hop);
@@ -198,7 +198,7 @@ Pipeline::Pipeline(const Case& benchmark_case, const Shape& shape, const TrialOp
 
 void Pipeline::build(const std::string& directory) {
   shape_.directory = directory;
-  for (const TransportEntry* hop : hops_) links_.push_back(hop->make_link(shape_));
+  for (const TransportEntry* hop : hops_) links_.build(hop->make_link, shape_, 1);
   if (!has_command()) return;
   const ByteMap once = bytes_through(case_.filter);
   for (unsigned value = 0; value < once.size(); ++value) {
@@ -213,9 +213,9 @@ void Pipeline::build(const std::string& directory) {
 void Pipeline::open(Role& role) {
   const unsigned index = role.index();
   if (index > 0) {
-    from_ = open_any_receiver(*links_[index - 1], hops_[index - 1]->traits.duplex, role.meeting(index - 1));
+    from_ = open_any_receiver(links_[index - 1], hops_[index - 1]->traits.duplex, role.meeting(index - 1));
   }
-  if (index <= filters_) to_ = links_[index]->open_sender(0, role.meeting(index));
+  if (index <= filters_) to_ = links_[index].open_sender(0, role.meeting(index));
   role.keep_limit((to_ != nullptr ? to_ : from_)->limit());
   if (!has_command() || from_ == nullptr || to_ == nullptr) return;
   // The command has copies; what this process kept would withhold the end of the stream.

@@ -22,11 +22,11 @@
 #include <string>
 #include <vector>
 
-#include "workloads/registry.h"
+#include "workloads/any_work.h"
 
 namespace ipcmark {
 
-class Pipeline final : public Work {
+class Pipeline final : public AnyWork {
  public:
   static constexpr std::string_view name = "pipeline";
   static constexpr std::string_view samples = "window_ns";
@@ -46,11 +46,7 @@ class Pipeline final : public Work {
   unsigned senders_of(unsigned) const override { return 1; }
   void build(const std::string& directory) override;
   void open(Role& role) override;
-  void drop() override {
-    for (auto& link : links_) link->drop();
-  }
   void run(Role& role) override;
-  void end() override { links_.clear(); }
 
  private:
   using ByteMap = std::array<unsigned char, 256>;
@@ -64,12 +60,8 @@ class Pipeline final : public Work {
   void judge_mapped(SequenceChecker& checker, std::span<const std::byte> message,
                     std::span<std::byte> scratch) const;
 
-  Case case_;
-  Shape shape_;
-  TrialOptions options_;
   std::uint64_t filters_;
   std::vector<const TransportEntry*> hops_;
-  std::vector<std::unique_ptr<AnyLink>> links_;
   ByteMap command_maps_to_{};  // what all commands in a row make of each byte
   bool command_maps_ = false;  // to another one, any of them
   pid_t command_ = -1;         // a filter's own

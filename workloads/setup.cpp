@@ -99,10 +99,7 @@ void Setup::observe(const Case&, const LaunchBoard& board, std::vector<Observati
 }
 
 Setup::Setup(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : case_(benchmark_case),
-      shape_(shape),
-      options_(options),
-      transport_(*Registry::instance().find(benchmark_case.transport)) {
+    : AnyWork(benchmark_case, shape, options) {
   // A link for one sender may know that one by its name, and no stranger gets in; one for several does not.
   if (transport_.traits.facts.addressing == Facts::Addressing::asymmetric) shape_.senders = 2;
 }
@@ -112,7 +109,7 @@ Setup::~Setup() {
 }
 
 void Setup::build(const std::string& directory) {
-  shape_.directory = directory;
+  AnyWork::build(directory);
   void* const memory =
       mmap(nullptr, sizeof(SetupBoard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail("mmap of the board of setup");

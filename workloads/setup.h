@@ -20,13 +20,13 @@
 
 #include <array>
 
-#include "workloads/registry.h"
+#include "workloads/any_work.h"
 
 namespace ipcmark {
 
 struct SetupBoard;
 
-class Setup final : public Work {
+class Setup final : public AnyWork {
  public:
   static constexpr std::string_view name = "setup";
   static constexpr std::string_view samples = "cycle_ns";
@@ -47,8 +47,6 @@ class Setup final : public Work {
   unsigned senders_of(unsigned) const override { return 0; }
   void build(const std::string& directory) override;
   void open(Role& role) override;
-  void drop() override {}
-  void end() override {}
   void run(Role& role) override;
 
  private:
@@ -56,10 +54,6 @@ class Setup final : public Work {
   void follow(Role& role);
   void open_and_send(AnyLink* inherited, std::uint64_t cycle);
 
-  Case case_;
-  Shape shape_;
-  TrialOptions options_;
-  const TransportEntry& transport_;
   SetupBoard* board_ = nullptr;  // shared by both roles
 };
 

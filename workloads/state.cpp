@@ -73,23 +73,15 @@ void State::observe(const Case& c, const LaunchBoard& board, std::vector<Observa
 }
 
 State::State(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : case_(benchmark_case),
-      shape_(shape),
-      options_(options),
-      transport_(*Registry::instance().find(benchmark_case.transport)),
-      in_place_(transport_.make_region != nullptr) {
+    : AnyWork(benchmark_case, shape, options), in_place_(transport_.make_region != nullptr) {
   shape_.receivers = 1;
 }
 
 void State::build(const std::string& directory) {
-  shape_.directory = directory;
-  if (in_place_) {
-    region_ = transport_.make_region(shape_, Seqlock::bytes_needed(case_.message_bytes));
-    Seqlock::initialise(region_->map()->bytes(), case_.message_bytes);
-    return;
-  }
-  for (unsigned reader = 0; reader < case_.receivers; ++reader)
-    links_.push_back(transport_.make_link(shape_));
+  AnyWork::build(directory);
+  if (!in_place_) return;
+  region_ = transport_.make_region(shape_, Seqlock::bytes_needed(case_.message_bytes));
+  Seqlock::initialise(region_->map()->bytes(), case_.message_bytes);
 }
 
 void State::open(Role& role) {
@@ -97,18 +89,18 @@ void State::open(Role& role) {
     mapping_ = region_->map();
   } else if (role.index() == 0) {
     for (unsigned link = 0; link < case_.receivers; ++link) {
-      ends_.push_back(links_[link]->open_sender(0, role.meeting(link)));
+      ends_.push_back(links_[link].open_sender(0, role.meeting(link)));
     }
     role.keep_limit(ends_.front()->limit());
   } else {
     const unsigned link = role.index() - 1;
-    ends_.push_back(open_any_receiver(*links_[link], transport_.traits.duplex, role.meeting(link)));
+    ends_.push_back(open_any_receiver(links_[link], transport_.traits.duplex, role.meeting(link)));
   }
 }
 
 void State::drop() {
   region_.reset();
-  for (auto& link : links_) link->drop();
+  AnyWork::drop();
 }
 
 void State::run(Role& role) {

@@ -20,11 +20,11 @@
 #include <memory>
 #include <vector>
 
-#include "workloads/registry.h"
+#include "workloads/any_work.h"
 
 namespace ipcmark {
 
-class State final : public Work {
+class State final : public AnyWork {
  public:
   static constexpr std::string_view name = "state";
   static constexpr std::string_view samples = "window_ns";
@@ -45,7 +45,6 @@ class State final : public Work {
   void open(Role& role) override;
   void drop() override;
   void run(Role& role) override;
-  void end() override { links_.clear(); }
 
  private:
   class Tally;
@@ -54,14 +53,9 @@ class State final : public Work {
   void read_in_place(Role& role);
   void read_messages(Role& role);
 
-  Case case_;
-  Shape shape_;
-  TrialOptions options_;
-  const TransportEntry& transport_;
   bool in_place_;
   std::unique_ptr<AnyRegion> region_;
   std::unique_ptr<AnyMapping> mapping_;
-  std::vector<std::unique_ptr<AnyLink>> links_;
   std::vector<std::unique_ptr<AnyEndpoint>> ends_;  // the writer's all, a reader's one
 };
 
