@@ -71,6 +71,15 @@ struct Integrity {
   bool every_byte = false;            // a verified launch: each byte compared, else stamp and sum
   std::uint64_t detection_limit = 0;  // sequence numbers repeat after this many messages; 0 = never
 
+  Integrity& operator+=(const Integrity& part) {
+    lost += part.lost;
+    duplicated += part.duplicated;
+    reordered += part.reordered;
+    corrupted += part.corrupted;
+    checked += part.checked;
+    every_byte = every_byte || part.every_byte;
+    return *this;
+  }
   bool clean() const { return lost == 0 && duplicated == 0 && reordered == 0 && corrupted == 0; }
 };
 

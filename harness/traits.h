@@ -24,6 +24,7 @@ struct TransportTraits {
   bool loan_send = false;
   bool copy_receive = false;
   bool loan_receive = false;
+  bool receivers_are_polled = false;         // poll(2) and epoll(7) tell which of several has something
   Rendezvous rendezvous = Rendezvous::none;  // how it gives capacity 0; none: it cannot
   bool unbounded = false;                    // has links whose sender never waits
   std::vector<std::string> workloads;        // those it was instantiated with

@@ -28,6 +28,7 @@ class AnyEnd {
   Io release() { return end_->release(); }
   void wait_to_receive() { end_->wait_to_receive(); }
   std::optional<CapacityFacts::Limit> limit() const { return end_->limit(); }
+  int fd() const { return end_->fd(); }
 
  private:
   std::shared_ptr<AnyEndpoint> end_;

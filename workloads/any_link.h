@@ -2,6 +2,7 @@
 // not about single nanoseconds, compiled once for all transports. A virtual call costs about 1 ns a message.
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,12 @@
 #include "workloads/endpoints.h"
 
 namespace ipcmark {
+
+// An end whose readiness poll(2) and epoll(7) tell.
+template <class E>
+concept HasDescriptor = requires(const E end) {
+  { end.fd() } -> std::same_as<int>;
+};
 
 // Any endpoint. A verb that the endpoint does not have throws std::logic_error; TransportTraits tells which
 // it has.
@@ -27,7 +34,7 @@ class AnyEndpoint {
   virtual Io release() = 0;
   virtual void wait_to_receive() = 0;
   virtual std::optional<CapacityFacts::Limit> limit() const = 0;
-  // By which the kernel knows it, owned by this object; -1 where there is none.
+  // By which the kernel knows it, owned by this object; -1 unless it HasDescriptor.
   virtual int fd() const = 0;
 };
 
@@ -118,7 +125,7 @@ class ErasedEndpoint final : public AnyEndpoint {
   }
   std::optional<CapacityFacts::Limit> limit() const override { return limit_of(endpoint_); }
   int fd() const override {
-    if constexpr (requires { endpoint_.fd(); }) return endpoint_.fd();
+    if constexpr (HasDescriptor<E>) return endpoint_.fd();
     return -1;
   }
 

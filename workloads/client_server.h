@@ -9,419 +9,53 @@
 // link for each client.
 #pragma once
 
-#include <poll.h>
-#include <sys/epoll.h>
-
 #include <array>
-#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
 
-#include "harness/descriptor.h"
-#include "harness/fail.h"
-#include "harness/traits.h"
-#include "harness/wait.h"
-#include "workloads/endpoints.h"
-#include "workloads/fairness.h"
-#include "workloads/timed_work.h"
+#include "workloads/any_work.h"
 
 namespace ipcmark {
 
-// An end whose readiness poll(2) and epoll(7) tell.
-template <class E>
-concept HasDescriptor = requires(const E end) {
-  { end.fd() } -> std::same_as<int>;
-};
-
-// Receives from whichever of several receivers has something, as the header says. They must stay where they
-// are, and each has a buffer of its own, where a message may lie of which only a part has come. One thread's.
-template <class Receiver>
-class AnyOf {
- public:
-  AnyOf(std::deque<Receiver>& receivers, Wait wait, std::size_t message_bytes)
-      : receivers_(receivers), wait_(wait), open_(receivers.size(), true), left_(receivers.size()) {
-    for (std::size_t i = 0; i < receivers_.size(); ++i) buffers_.emplace_back(message_bytes);
-    if (receivers_.size() == 1 || wait_ == Wait::spin || wait_ == Wait::yield) return;
-    if constexpr (HasDescriptor<Receiver>) {
-      if (wait_ != Wait::poll) epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-      if (wait_ != Wait::poll && !epoll_) fail("epoll_create1");
-      for (unsigned i = 0; i < receivers_.size(); ++i) {
-        polled_.push_back({.fd = receivers_[i].fd(), .events = POLLIN, .revents = 0});
-        epoll_event event{.events = EPOLLIN, .data = {.u32 = i}};
-        if (epoll_ && ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, receivers_[i].fd(), &event) != 0) {
-          fail("epoll_ctl for a client's link");
-        }
-      }
-    }
-  }
-
-  struct Received {
-    unsigned index;                      // of the receiver
-    std::span<const std::byte> message;  // until its next one
-  };
-  // nullopt when all are at their end.
-  std::optional<Received> receive() {
-    while (left_ > 0) {
-      if (candidates_.empty()) find_candidates();
-      const unsigned index = candidates_.back();
-      candidates_.pop_back();
-      if (!open_[index]) continue;
-      switch (receivers_[index].receive(buffers_[index].span())) {
-        case Io::done:
-          idle_ = 0;
-          return Received{index, buffers_[index].span()};
-        case Io::again:
-          // None of all that are left has anything: a pause, where nothing tells which one will.
-          if (++idle_ >= left_ && polled_.empty()) {
-            receivers_[index].wait_to_receive();
-            idle_ = 0;
-          }
-          break;
-        case Io::closed:
-          close(index);
-      }
-    }
-    return std::nullopt;
-  }
-
- private:
-  void find_candidates() {
-    if (polled_.empty()) {
-      for (unsigned i = 0; i < receivers_.size(); ++i) candidates_.push_back(i);
-    } else if (epoll_) {
-      std::array<epoll_event, max_roles> ready;
-      const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), -1);
-      if (count < 0 && errno != EINTR) fail("epoll_wait for the clients' links");
-      for (int i = 0; i < count; ++i) candidates_.push_back(ready[static_cast<std::size_t>(i)].data.u32);
-    } else {
-      if (::poll(polled_.data(), polled_.size(), -1) < 0 && errno != EINTR) {
-        fail("poll for the clients' links");
-      }
-      for (unsigned i = 0; i < polled_.size(); ++i) {
-        if (polled_[i].revents != 0) candidates_.push_back(i);
-      }
-    }
-  }
-
-  void close(unsigned index) {
-    open_[index] = false;
-    --left_;
-    idle_ = 0;
-    if (polled_.empty()) return;
-    if (epoll_ && ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, polled_[index].fd, nullptr) != 0) {
-      fail("epoll_ctl for a client that has gone");
-    }
-    polled_[index].fd = -1;  // poll passes over it
-  }
-
-  std::deque<Receiver>& receivers_;
-  std::deque<MessageBuffer> buffers_;
-  Wait wait_;
-  std::vector<bool> open_;
-  std::size_t left_;
-  std::size_t idle_ = 0;  // attempts in a row that found nothing
-  std::vector<unsigned> candidates_;
-  std::vector<pollfd> polled_;  // empty: no descriptors are asked
-  Descriptor epoll_;
-};
-
-template <Transport T>
-class ClientServer final : public Work {
+class ClientServer final : public AnyWork {
  public:
   static constexpr std::string_view name = "client_server";
   static constexpr std::string_view samples = "call_ns";
   static constexpr std::array<std::string_view, 2> takes{"senders", "reply_bytes"};
   static constexpr bool one_clock = true;
-  static constexpr bool several_ends = true;
 
-  static std::vector<RoleKind> roles(const Case& benchmark_case) {
-    std::vector<RoleKind> kinds;
-    const unsigned clients = std::min(benchmark_case.senders, max_roles - 1);
-    for (unsigned i = 0; i < clients; ++i) {
-      kinds.push_back(
-          {.name = "client " + std::to_string(i), .sends = true, .receives = true, .counts = true});
-    }
-    kinds.push_back({.name = "server " + std::to_string(clients), .sends = true, .receives = true});
-    return kinds;
-  }
-
-  static std::uint64_t reply_bytes(const Case& c) {
-    return c.reply_bytes == 0 ? c.message_bytes : c.reply_bytes;
-  }
-  static std::uint64_t bytes_per_message(const Case& c) { return c.message_bytes + reply_bytes(c); }
-
-  static std::string unfit(const Case& c, const TransportTraits& traits) {
-    if (c.send_access != Access::copy || c.receive_access != Access::copy) {
-      return "client_server has access by copy only";
-    }
-    const unsigned most = shares(c) ? max_roles - 1 : both_ways(c) ? max_links - 1 : max_links / 2;
-    if (c.senders > most) return traits.name + ": clients are at most " + std::to_string(most);
-    if (shares(c) || c.senders == 1 || c.receive_wait == Wait::spin || c.receive_wait == Wait::yield)
-      return {};
-    if (HasDescriptor<ReceiverEnd<T>> && descriptor_waits.contains(c.receive_wait)) return {};
-    return traits.name + ": each client has a link of its own, and a server cannot wait by " +
-           std::string(to_string(c.receive_wait)) + " for several links; it can try them by spin or yield";
-  }
-
-  // The links it has in this case, as cases of their own.
-  static std::vector<Case> links_of(const Case& c) {
-    Case requests = c;
-    requests.reply_bytes = 0;
-    if (!shares(c)) requests.senders = 1;
-    Case replies = requests;
-    replies.senders = 1;
-    replies.message_bytes = reply_bytes(c);
-    if (both_ways(c)) return {requests};
-    return {requests, replies};
-  }
-
+  static std::vector<RoleKind> roles(const Case& benchmark_case);
+  static std::uint64_t bytes_per_message(const Case& benchmark_case);  // of a request and its reply
+  static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
+  static std::vector<Case> links_of(const Case& benchmark_case);
   // The calls of each client, from its first one's beginning to its last one's end.
-  static void observe(const Case& c, const LaunchBoard& board, std::vector<Observation>& observations) {
-    std::vector<double> rates;
-    for (const RoleBoard& client : std::span(board.roles, c.senders)) {
-      if (client.end_ns <= client.begin_ns) return;
-      rates.push_back(static_cast<double>(client.timed_messages) * 1e9 /
-                      static_cast<double>(client.end_ns - client.begin_ns));
-    }
-    observe_rates("client", rates, observations);
-  }
+  static void observe(const Case& benchmark_case, const LaunchBoard& board,
+                      std::vector<Observation>& observations);
 
-  ClientServer(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-      : case_(benchmark_case), shape_(shape), options_(options) {}
+  ClientServer(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);
 
-  unsigned links() const override { return request_links() + (both_ways(case_) ? 0 : clients()); }
-  unsigned senders_of(unsigned link) const override {
-    if (link >= request_links()) return 1;
-    return shares(case_) ? clients() : both_ways(case_) ? 2 : 1;
-  }
-  void build(const std::string& directory) override {
-    shape_.directory = directory;
-    shape_.senders = shares(case_) ? clients() : 1;
-    requests_.build(shape_, request_links());
-    if (both_ways(case_)) return;
-    Shape reply = shape_;
-    reply.senders = 1;
-    reply.message_bytes = reply_bytes(case_);
-    replies_.build(reply, clients());
-  }
-  void open(Role& role) override {
-    if (role.index() < clients()) {
-      open_client(role);
-    } else {
-      open_server(role);
-    }
-  }
-  void drop() override {
-    requests_.drop();
-    replies_.drop();
-  }
-  void end() override {
-    requests_.end();
-    replies_.end();
-  }
-
-  void run(Role& role) override {
-    measure_cache_line(role);
-    if (role.index() == clients()) {
-      serve(role);
-    } else {
-      call(role);
-    }
-  }
+  unsigned links() const override { return request_links() + (both_ways_ ? 0 : clients()); }
+  unsigned senders_of(unsigned link) const override;
+  void build(const std::string& directory) override;
+  void open(Role& role) override;
+  void run(Role& role) override;
 
  private:
-  // Whether all clients send on one link.
-  static bool shares(const Case& c) {
-    constexpr std::uint64_t says_whose_it_is = 8;  // a stamp, see harness/payload.h
-    const Facts& facts = T::facts;
-    if (facts.most_senders == 1) return !DuplexTransport<T> && c.senders == 1;
-    return c.senders == 1 || (facts.most_senders >= c.senders && c.message_bytes >= says_whose_it_is &&
-                              c.message_bytes <= facts.largest_shared_message.value_or(c.message_bytes));
-  }
-  static bool both_ways(const Case& c) { return DuplexTransport<T> && !shares(c); }
-
   unsigned clients() const { return case_.senders; }
-  unsigned request_links() const { return shares(case_) ? 1 : clients(); }
+  unsigned request_links() const { return shares_ ? 1 : clients(); }
   unsigned reply_link(unsigned client) const { return request_links() + client; }
 
-  void open_client(Role& role) {
-    const unsigned client = role.index();
-    const unsigned link = shares(case_) ? 0 : client;
-    const unsigned place = shares(case_) ? client : 0;
-    if constexpr (DuplexTransport<T>) {
-      client_sender_.emplace(requests_[link].open_peer(place, role.meeting(link)));
-    } else {
-      client_sender_.emplace(requests_[link].open_sender(place, role.meeting(link)));
-    }
-    role.keep_limit(limit_of(*client_sender_));
-    if (both_ways(case_)) return;
-    client_receiver_.emplace(open_receiver_end(replies_[client], role.meeting(reply_link(client))));
-  }
+  void open_client(Role& role);
+  void open_server(Role& role);
+  void call(Role& role);
+  void serve(Role& role);
 
-  void open_server(Role& role) {
-    for (unsigned link = 0; link < request_links(); ++link) {
-      if constexpr (DuplexTransport<T>) {
-        const unsigned side = shares(case_) ? clients() : 1;
-        server_receivers_.push_back(requests_[link].open_peer(side, role.meeting(link)));
-      } else {
-        server_receivers_.push_back(requests_[link].open_receiver(0, role.meeting(link)));
-      }
-    }
-    if (both_ways(case_)) return;
-    for (unsigned client = 0; client < clients(); ++client) {
-      server_senders_.push_back(open_sender_end(replies_[client], role.meeting(reply_link(client))));
-    }
-  }
-
-  ReceiverEnd<T>& replies_end() {
-    if constexpr (DuplexTransport<T>) {
-      if (both_ways(case_)) return *client_sender_;
-    }
-    return *client_receiver_;
-  }
-  SenderEnd<T>& end_towards(unsigned client) {
-    if constexpr (DuplexTransport<T>) {
-      if (both_ways(case_)) return server_receivers_[client];
-    }
-    return server_senders_[client];
-  }
-
-  void judge(SequenceChecker& checker, std::span<const std::byte> message) const {
-    if (options_.every_byte) [[unlikely]] {
-      checker.observe_every_byte(message);
-    } else {
-      checker.observe(read(message, case_.touch));
-    }
-  }
-
-  // ---- a client ----
-
-  void call(Role& role) {
-    RoleBoard& board = role.board();
-    const unsigned own = role.index();
-    SenderEnd<T>& sender = *client_sender_;
-    ReceiverEnd<T>& receiver = replies_end();
-    MessageBuffer request(case_.message_bytes), reply(reply_bytes(case_));
-    SequenceChecker checker(own, reply_bytes(case_), case_.touch);
-    role.lock_memory();
-    CostMeter meter;
-    std::uint64_t calls = 0;
-    const auto call_once = [&] {
-      fill(request.span(), own, calls, case_.touch);
-      until_done([&] { return sender.send(request.span()); }, [&] { sender.wait_to_send(); }, "send");
-      until_done([&] { return receiver.receive(reply.span()); }, [&] { receiver.wait_to_receive(); },
-                 "receive");
-      judge(checker, reply.span());
-      role.moved(++calls);
-    };
-    // One call before the first that is timed: the others may still be on their way from the meeting point.
-    const auto move = [&](std::uint64_t messages, bool timed) {
-      call_once();
-      if (timed) board.histogram = {};
-      const std::uint64_t begin_ns = now_ns();
-      std::uint64_t before_ns = begin_ns;
-      for (std::uint64_t i = 0; i < messages; ++i) {
-        call_once();
-        const std::uint64_t after_ns = now_ns();
-        board.histogram.record(after_ns - before_ns);
-        before_ns = after_ns;
-      }
-      if (!timed) return;
-      board.begin_ns = begin_ns;
-      board.end_ns = before_ns;
-      board.messages_per_sample = 1;
-    };
-    const auto drain = [&] {
-      for (Io io; (io = receiver.receive(reply.span())) != Io::closed;) {
-        if (io == Io::done) throw std::runtime_error("receive: a reply to no request");
-        receiver.wait_to_receive();
-      }
-      checker.finish(calls);
-    };
-    const auto finish = [&] {
-      until_done([&] { return sender.finish(); }, [&] { sender.wait_to_send(); }, "finish");
-    };
-    if (own == 0) {
-      lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
-        if (timed) meter.start();
-        move(messages, timed);
-        if (!timed) return;
-        board.cost = meter.stop();
-        board.timed_messages = messages;
-      });
-      finish();
-      role.announce({PhaseKind::drain, 0});
-      role.conclude();
-      drain();
-    } else {
-      follow_phases(role, meter, move, [&] {
-        finish();
-        drain();
-      });
-    }
-    board.integrity = checker.counts();
-    board.integrity.every_byte = options_.every_byte;
-  }
-
-  // ---- the server ----
-
-  void serve(Role& role) {
-    MessageBuffer reply(reply_bytes(case_));
-    AnyOf incoming(server_receivers_, case_.receive_wait, case_.message_bytes);
-    std::vector<SequenceChecker> checkers;
-    for (unsigned i = 0; i < clients(); ++i) checkers.emplace_back(i, case_.message_bytes, case_.touch);
-    std::vector<std::uint64_t> served(clients(), 0);
-    role.lock_memory();
-    CostMeter meter;
-    std::uint64_t moved = 0;
-    const auto serve_one = [&] {
-      const auto request = incoming.receive();
-      if (!request) throw PeerClosed("receive: every client has closed its link");
-      // A number that no client has is the first one's to complain of.
-      std::uint64_t whose = request->index;
-      if (shares(case_) && clients() > 1) whose = read(request->message, case_.touch).stamp >> 48;
-      if (whose >= clients()) whose = 0;
-      const auto client = static_cast<unsigned>(whose);
-      judge(checkers[client], request->message);
-      fill(reply.span(), client, served[client]++, case_.touch);
-      SenderEnd<T>& sender = end_towards(client);
-      until_done([&] { return sender.send(reply.span()); }, [&] { sender.wait_to_send(); }, "send");
-      role.moved(++moved);
-    };
-    follow_phases(
-        role, meter,
-        [&](std::uint64_t messages, bool timed) {
-          const std::uint64_t calls = clients() * (messages + 1);
-          for (std::uint64_t i = 0; i < calls; ++i) serve_one();
-          if (timed) role.board().timed_messages = clients() * messages;
-        },
-        [&] {
-          while (incoming.receive()) {
-          }
-          for (unsigned client = 0; client < clients(); ++client) {
-            SenderEnd<T>& sender = end_towards(client);
-            until_done([&] { return sender.finish(); }, [&] { sender.wait_to_send(); }, "finish");
-          }
-        });
-    Integrity& sum = role.board().integrity;
-    for (unsigned client = 0; client < clients(); ++client) {
-      checkers[client].finish(served[client]);
-      const Integrity& counts = checkers[client].counts();
-      sum.lost += counts.lost;
-      sum.duplicated += counts.duplicated;
-      sum.reordered += counts.reordered;
-      sum.corrupted += counts.corrupted;
-      sum.checked += counts.checked;
-    }
-    sum.every_byte = options_.every_byte;
-  }
-
-  Case case_;
-  Shape shape_;
-  TrialOptions options_;
-  Links<T> requests_, replies_;
-  std::optional<SenderEnd<T>> client_sender_;
-  std::optional<ReceiverEnd<T>> client_receiver_;
-  std::deque<ReceiverEnd<T>> server_receivers_;
-  std::deque<SenderEnd<T>> server_senders_;
+  bool shares_;                              // all clients send on one link
+  bool both_ways_;                           // else; replies go over the link that the request came by
+  std::optional<AnyEnd> sender_, receiver_;  // a client's
+  std::vector<AnyEnd> receivers_;            // the server's, by request link
+  std::vector<AnyEnd> senders_;              // the server's, by client
 };
 
 }  // namespace ipcmark

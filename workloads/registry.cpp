@@ -7,6 +7,7 @@
 
 #include "workloads/broadcast.h"
 #include "workloads/burst.h"
+#include "workloads/client_server.h"
 #include "workloads/cross.h"
 #include "workloads/pipeline.h"
 #include "workloads/setup.h"
@@ -18,8 +19,10 @@ namespace {
 // A function, because transports register before this file's own objects exist.
 std::vector<WorkloadEntry> erased_workloads() {
   return {
-      erased_workload_entry<Broadcast>(), erased_workload_entry<Burst>(), erased_workload_entry<Cross>(),
-      erased_workload_entry<Pipeline>(),  erased_workload_entry<Setup>(), erased_workload_entry<State>(),
+      erased_workload_entry<Broadcast>(),    erased_workload_entry<Burst>(),
+      erased_workload_entry<ClientServer>(), erased_workload_entry<Cross>(),
+      erased_workload_entry<Pipeline>(),     erased_workload_entry<Setup>(),
+      erased_workload_entry<State>(),
   };
 }
 

@@ -9,7 +9,6 @@
 #include "harness/traits.h"
 #include "workloads/any_link.h"
 #include "workloads/capacity_probe.h"
-#include "workloads/client_server.h"
 #include "workloads/duplex.h"
 #include "workloads/mailbox.h"
 #include "workloads/pairs.h"
@@ -170,11 +169,11 @@ bool register_transport() {
   entry.traits.loan_send = LoanSender<S>;
   entry.traits.copy_receive = CopyReceiver<R>;
   entry.traits.loan_receive = LoanReceiver<R>;
+  entry.traits.receivers_are_polled = HasDescriptor<R>;
   entry.traits.rendezvous = rendezvous_of<T>;
   entry.traits.unbounded = HasUnbounded<T>;
-  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>(),
-                     workload_entry<Mailbox, T>(),  workload_entry<Duplex, T>(),
-                     workload_entry<Pairs, T>(),    workload_entry<ClientServer, T>()};
+  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>(), workload_entry<Mailbox, T>(),
+                     workload_entry<Duplex, T>(), workload_entry<Pairs, T>()};
   entry.make_probe = [](const Case& benchmark_case, const Shape& shape) {
     return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
       return std::make_unique<CapacityProbe<Form>>(benchmark_case, shape);

@@ -88,15 +88,6 @@ std::optional<Distribution> distribution_of(const LaunchBoard& board, std::size_
                       .histogram = histogram.encode()};
 }
 
-void add(Integrity& sum, const Integrity& part) {
-  sum.lost += part.lost;
-  sum.duplicated += part.duplicated;
-  sum.reordered += part.reordered;
-  sum.corrupted += part.corrupted;
-  sum.checked += part.checked;
-  sum.every_byte = sum.every_byte || part.every_byte;
-}
-
 }  // namespace
 
 TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
@@ -125,7 +116,7 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   std::uint64_t first_send_ns = never, first_receipt_ns = never;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const RoleBoard& role = board->roles[i];
-    add(measurement.integrity, role.integrity);
+    measurement.integrity += role.integrity;
     dropped += role.dropped;
     if (kinds[i].counts) measurement.messages += role.timed_messages;
     if (role.begin_ns == 0) continue;
