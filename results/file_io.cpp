@@ -38,7 +38,7 @@ void File::write(std::string_view text) {
   }
 }
 
-std::string File::read() {
+std::string File::read(std::size_t enough) {
   std::string text;
   std::array<char, 65536> buffer;
   for (;;) {
@@ -47,10 +47,9 @@ std::string File::read() {
     if (got < 0) throw_errno("read", path_);
     if (got == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (text.size() > enough) return text;
   }
 }
-
-std::string read_file(const std::string& path) { return File(path, O_RDONLY).read(); }
 
 void require_replaceable(const std::string& path) {
   std::error_code ignored;  // what does not exist can be created

@@ -18,16 +18,13 @@ class File {
   int descriptor() const { return descriptor_; }
   // All of it, whatever the kernel splits. Throws std::system_error.
   void write(std::string_view text);
-  // From here to the end. Throws std::system_error.
-  std::string read();
+  // From here to the end, or to where more than `enough` bytes are read. Throws std::system_error.
+  std::string read(std::size_t enough = std::string::npos);
 
  private:
   std::string path_;
   int descriptor_;
 };
-
-// The whole file. Throws std::system_error.
-std::string read_file(const std::string& path);
 
 // Writes a temporary file beside `path`, syncs it, renames it over `path` and syncs the directory: afterwards
 // `path` holds all of `text`, and at no time a part of it. Throws std::system_error; then no temporary file

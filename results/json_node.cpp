@@ -1,11 +1,13 @@
 #include "results/json_node.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -34,6 +36,76 @@ std::string shown(const Json& value) {
   if (text.size() > longest) text = text.substr(0, longest) + "...";
   return text;
 }
+
+std::string place_in(std::string_view place, std::string_view key) {
+  return place.empty() ? std::string(key) : fmt::format("{}.{}", place, key);
+}
+
+// Looks for what nlohmann lets pass: of a repeated key it keeps the last in silence, and it parses any depth
+// but writes by recursion. What is no JSON at all is left to the parse that follows.
+class Strictness final : public nlohmann::json_sax<Json> {
+ public:
+  explicit Strictness(const std::string& file) : file_(file) {}
+
+  bool null() override { return value(); }
+  bool boolean(bool) override { return value(); }
+  bool number_integer(number_integer_t) override { return value(); }
+  bool number_unsigned(number_unsigned_t) override { return value(); }
+  bool number_float(number_float_t, const string_t&) override { return value(); }
+  bool string(string_t&) override { return value(); }
+  bool binary(binary_t&) override { return value(); }
+  bool start_object(std::size_t) override { return open({.is_array = false, .keys = {}, .key = {}}); }
+  bool start_array(std::size_t) override { return open({.is_array = true, .keys = {}, .key = {}}); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override { return false; }
+
+  bool key(string_t& name) override {
+    if (!open_.back().keys.insert(name).second) {
+      const std::string place = place_of_innermost();
+      throw FileError(
+          fmt::format("{}: {}{}has {} twice", file_, place, place.empty() ? "" : ": ", shown(name)));
+    }
+    open_.back().key = name;
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t deepest = 64;
+
+  struct Level {
+    bool is_array;
+    std::set<std::string> keys;
+    std::string key;
+    std::size_t values = 0;
+  };
+
+  bool value() {
+    if (!open_.empty()) ++open_.back().values;
+    return true;
+  }
+  bool open(Level level) {
+    if (open_.size() == deepest) throw FileError(fmt::format("{}: nested over {} levels", file_, deepest));
+    open_.push_back(std::move(level));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return value();
+  }
+
+  std::string place_of_innermost() const {
+    std::string place;
+    for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
+      const Level& level = open_[i];
+      place = level.is_array ? fmt::format("{}[{}]", place, level.values) : place_in(place, level.key);
+    }
+    return place;
+  }
+
+  const std::string& file_;
+  std::vector<Level> open_;
+};
 
 }  // namespace
 
@@ -85,7 +157,7 @@ JsonNode JsonNode::at(std::string_view key) const {
   if (!json(value_).is_object()) fail(fmt::format("must be an object, not {}", describe()));
   const auto found = json(value_).find(key);
   if (found == json(value_).end()) fail(fmt::format("has no \"{}\"", key));
-  return {&*found, file_, place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key)};
+  return {&*found, file_, place_in(place_, key)};
 }
 
 std::optional<JsonNode> JsonNode::find(std::string_view key) const {
@@ -136,9 +208,11 @@ void JsonNode::fail(std::string_view what) const {
 
 JsonDocument JsonDocument::parse(std::string_view text, const std::string& file,
                                  std::optional<std::size_t> first_line) {
+  std::string place = first_line ? fmt::format("{}:{}", file, *first_line) : file;
   try {
-    return {std::make_shared<const Json>(Json::parse(text)),
-            first_line ? fmt::format("{}:{}", file, *first_line) : file};
+    Strictness strictness(place);
+    Json::sax_parse(text, &strictness);
+    return {std::make_shared<const Json>(Json::parse(text)), std::move(place)};
   } catch (const Json::parse_error& error) {
     const auto before = text.substr(0, std::min(text.size(), error.byte ? error.byte - 1 : 0));
     const auto lines = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
@@ -151,9 +225,11 @@ JsonDocument JsonDocument::parse(std::string_view text, const std::string& file,
   }
 }
 
-std::string read_text_file(const std::string& path) {
+std::string read_text_file(const std::string& path, std::size_t most_bytes) {
   try {
-    return read_file(path);
+    std::string text = File(path, O_RDONLY).read(most_bytes);
+    if (text.size() > most_bytes) throw FileError(fmt::format("{}: larger than {} B", path, most_bytes));
+    return text;
   } catch (const std::system_error& error) {
     throw FileError(fmt::format("{}: cannot be read: {}", path, error.code().message()));
   }

@@ -57,7 +57,8 @@ class JsonNode {
 
 class JsonDocument {
  public:
-  // Throws FileError "FILE:LINE:COLUMN: ...". `first_line` numbers the first line of `text`; when given, the
+  // Throws FileError "FILE:LINE:COLUMN: ..." for what is no JSON, and "FILE: PLACE: ..." for an object with a
+  // key twice and for more than 64 levels. `first_line` numbers the first line of `text`; when given, the
   // text is one line of a larger file and later errors say "FILE:LINE".
   static JsonDocument parse(std::string_view text, const std::string& file,
                             std::optional<std::size_t> first_line = {});
@@ -72,7 +73,7 @@ class JsonDocument {
   std::string place_;  // FILE or FILE:LINE
 };
 
-// The whole file. Throws FileError "FILE: reason" when it cannot be read.
-std::string read_text_file(const std::string& path);
+// The whole file. Throws FileError "FILE: reason" when it cannot be read or is larger than `most_bytes`.
+std::string read_text_file(const std::string& path, std::size_t most_bytes = std::string::npos);
 
 }  // namespace ipcmark

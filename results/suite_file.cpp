@@ -12,6 +12,8 @@ namespace ipcmark {
 namespace {
 
 constexpr unsigned most_launches = 1000;
+constexpr std::size_t most_entries = 1000;  // of one list
+constexpr std::size_t largest_file = std::size_t{1} << 20;
 
 [[noreturn]] void refuse(const JsonNode& node, std::string_view allowed) {
   node.fail(fmt::format("must be {}, not {}", allowed, node.describe()));
@@ -35,6 +37,9 @@ std::vector<JsonNode> entries(const JsonNode& node) {
   if (!node.is_array()) return {node};
   std::vector<JsonNode> items = node.items();
   if (items.empty()) node.fail("must have at least one entry");
+  if (items.size() > most_entries) {
+    node.fail(fmt::format("must have at most {} entries, not {}", most_entries, items.size()));
+  }
   return items;
 }
 
@@ -147,6 +152,6 @@ Suite parse_suite(std::string_view text, const std::string& file) {
   return suite;
 }
 
-Suite read_suite(const std::string& path) { return parse_suite(read_text_file(path), path); }
+Suite read_suite(const std::string& path) { return parse_suite(read_text_file(path, largest_file), path); }
 
 }  // namespace ipcmark

@@ -11,7 +11,7 @@
 namespace ipcmark {
 
 // Throws FileError: one line that names the file, the key and what is allowed; line and column when it is no
-// JSON.
+// JSON. A file over 1 MiB is none that a person wrote, and refused before it is read to its end.
 Suite read_suite(const std::string& path);
 
 // The same for a text already read; `file` is what errors call it.

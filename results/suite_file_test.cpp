@@ -114,6 +114,36 @@ TEST(SuiteFile, NamesTheGridAndTheEntry) {
               HasSubstr("has no \"workload\""));
 }
 
+TEST(SuiteFile, WithAKeyTwiceIsRefusedByThePlaceOfTheKey) {
+  EXPECT_EQ(error_of(R"({"name": "s", "launches": 1, "grids": [], "launches": 2})"),
+            "my.json: has \"launches\" twice");
+  EXPECT_EQ(grid_error(R"("size": 1, "size": 2)"), "my.json: grids[1]: has \"size\" twice");
+  EXPECT_EQ(grid_error(R"("size": [[], {"a": {"b": 1, "b": 1}}])"),
+            "my.json: grids[1].size[1].a: has \"b\" twice");
+  EXPECT_EQ(error_of(R"({"name": "s", "grids": [{"workload": "stream"}, {"workload": "stream"}]})"),
+            "no error");
+}
+
+TEST(SuiteFile, ThatIsNestedDeeplyIsRefusedInOneLine) {
+  const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  EXPECT_EQ(error_of(nested(1'000'000)), "my.json: nested over 64 levels");
+  EXPECT_EQ(error_of(nested(65)), "my.json: nested over 64 levels");
+  EXPECT_THAT(error_of(nested(64)), StartsWith("my.json: must be an object"));
+}
+
+TEST(SuiteFile, ThatIsLargerThanAnyPersonWritesIsRefusedInOneLine) {
+  std::string sizes = "1";
+  for (int i = 0; i < 1'000; ++i) sizes += ", 1";
+  EXPECT_EQ(grid_error(R"("size": [)" + sizes + "]"),
+            "my.json: grids[1].size: must have at most 1000 entries, not 1001");
+  try {
+    read_suite("/dev/zero");
+    FAIL() << "read to an end that /dev/zero does not have";
+  } catch (const FileError& error) {
+    EXPECT_STREQ(error.what(), "/dev/zero: larger than 1048576 B");
+  }
+}
+
 TEST(SuiteFile, ThatIsNotThereIsOneLine) {
   const TemporaryDirectory directory;
   EXPECT_THROW(read_suite(directory / "none.json"), FileError);
