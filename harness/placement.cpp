@@ -501,6 +501,10 @@ Placement resolve(const Topology& topology, std::string_view placement, unsigned
   const PlacementRequest request = parse_placement(placement);
   if (!request.explicit_pus.empty()) {
     check_explicit(topology, placement, request.explicit_pus);
+    if (request.explicit_pus.size() > roles) {
+      throw Unsupported(fmt::format("placement {}: names {} PUs for {} role{}", placement,
+                                    request.explicit_pus.size(), roles, roles == 1 ? "" : "s"));
+    }
     return deal(topology, fmt::format("{}", fmt::join(request.explicit_pus, "+")), request.explicit_pus,
                 roles, std::nullopt);
   }

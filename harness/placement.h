@@ -135,11 +135,12 @@ struct Placement {
 //    closer to it than the class), fresh cores before second hardware threads. Roles next to each other in
 //    number, so also sender 0 and receiver 1, still stand in the class; `note` says that others are closer.
 // 4. When roles remain, the same PUs again, round-robin: oversubscribed.
-// Explicit PUs go round-robin over the roles as given.
+// Explicit PUs go to the roles in their order, round-robin when there are fewer than roles.
 //
 // Throws Unsupported (harness/contract.h) when the machine has no pair of the class or of any alternative;
-// the text says what this machine's pairs are instead. Throws std::invalid_argument for bad syntax, for an
-// explicit PU that the machine lacks or this process may not use, and for zero roles.
+// the text says what this machine's pairs are instead. Also when explicit PUs outnumber the roles: one of
+// them would say nothing. Throws std::invalid_argument for bad syntax, for an explicit PU that the machine
+// lacks or this process may not use, and for zero roles.
 Placement resolve(const Topology& topology, std::string_view placement, unsigned roles);
 
 // What the kernel granted, read back from it.

@@ -347,8 +347,14 @@ TEST(Resolve, ExplicitPusGoRoundRobinAsWritten) {
   EXPECT_EQ(placement.name, "5+3");
   EXPECT_EQ(placement.role_pus, (Pus{{5}, {3}, {5}}));
   EXPECT_TRUE(placement.oversubscribed);
-  EXPECT_TRUE(resolve(machine, "1+1+2", 2).oversubscribed);
-  EXPECT_FALSE(resolve(machine, "1+2+2", 2).oversubscribed);
+  EXPECT_TRUE(resolve(machine, "1+1+2", 3).oversubscribed);
+  EXPECT_FALSE(resolve(machine, "1+2", 2).oversubscribed);
+}
+
+TEST(Resolve, MoreExplicitPusThanRolesAreRefusedWithBothNumbers) {
+  const Topology topology = Topology::synthetic(kLaptop);
+  EXPECT_EQ(refusal([&] { resolve(topology, "0+0+1", 2); }), "placement 0+0+1: names 3 PUs for 2 roles");
+  EXPECT_EQ(resolve(topology, "0+0+1", 3).role_pus.size(), 3u);
 }
 
 TEST(Resolve, AnIndexTheMachineLacksIsAUsageError) {

@@ -21,6 +21,10 @@ namespace {
 constexpr double launch_overhead_s = 0.030;
 constexpr double verified_launch_s = 0.040;
 
+// A full cross product of everything is some hundred thousand; beyond it a suite is a slip of the hand, and
+// would fill the memory before anybody reads why.
+constexpr std::size_t most_combinations = 500'000;
+
 struct Place {
   std::string asked;
   PlacementAnswer answer;
@@ -168,7 +172,7 @@ class Planner {
     narrow_further(grids);
 
     std::vector<Block> blocks;
-    for (const Grid& grid : grids) add_blocks(grid, blocks);
+    for (const Grid& grid : grids) add_blocks(suite.name, grid, blocks);
     narrow(blocks, narrowing_.message_bytes, &Block::message_bytes);
     narrow(blocks, narrowing_.capacities, &Block::capacities);
     if (!narrowing_.waits.empty()) {
@@ -186,6 +190,15 @@ class Planner {
           blocks, [&](const Block& b) { return places(narrowing_.placements, b.roles); }, &Block::places);
     }
 
+    std::size_t combinations = 0;
+    for (const Block& block : blocks) {
+      std::size_t of_block = 1;
+      for (const std::size_t values : {block.message_bytes.size(), block.capacities.size(),
+                                       block.waits.size(), block.accesses.size(), block.places.size()}) {
+        of_block = within_bound(suite.name, of_block * values);
+      }
+      combinations = within_bound(suite.name, combinations + of_block);
+    }
     std::vector<Case> cases;
     std::set<Case> seen;
     for (const Block& block : blocks) {
@@ -271,7 +284,14 @@ class Planner {
     return every ? std::vector<std::string>{} : narrowing_.transports;
   }
 
-  void add_blocks(const Grid& grid, std::vector<Block>& blocks) {
+  // Both factors of a product are at most the bound before, so that it does not overflow.
+  static std::size_t within_bound(std::string_view suite, std::size_t combinations) {
+    if (combinations <= most_combinations) return combinations;
+    throw std::invalid_argument(fmt::format("suite {}: spans over {} combinations; fewer values are allowed",
+                                            suite, most_combinations));
+  }
+
+  void add_blocks(const std::string& suite, const Grid& grid, std::vector<Block>& blocks) {
     for (const std::string& workload : grid.workloads) {
       for (const std::string& name : grid.transports) {
         const TransportTraits& transport = find(name);
@@ -281,8 +301,9 @@ class Planner {
         plain.touch = narrowing_.touch.value_or(grid.touch);
         plain.limits = narrowing_.limits.value_or(grid.limits);
         plain.sched = narrowing_.sched.value_or(grid.sched);
-        for (const Case& base : with_further(plain, grid)) {
+        for (const Case& base : with_further(suite, plain, grid)) {
           const unsigned roles = roles_of(base);
+          within_bound(suite, blocks.size());
           blocks.push_back({&transport, base, roles, grid.message_bytes, grid.capacities,
                             choose(grid.waits, transport, every_wait()),
                             choose(grid.accesses, transport, every_access()),
@@ -293,11 +314,12 @@ class Planner {
   }
 
   // The base for every combination of the grid's further parameters.
-  static std::vector<Case> with_further(const Case& plain, const Grid& grid) {
+  static std::vector<Case> with_further(std::string_view suite, const Case& plain, const Grid& grid) {
     std::vector<Case> bases{plain};
     for (const Parameter& parameter : further_parameters()) {
       const auto values = grid.further.find(parameter.key);
       if (values == grid.further.end()) continue;
+      within_bound(suite, bases.size() * values->second.size());
       std::vector<Case> more;
       for (const Case& base : bases) {
         for (const std::string& value : values->second) {
@@ -474,8 +496,8 @@ Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs&
   for (const std::size_t i : kept) is_kept[i] = true;
   for (std::size_t i = 0; inputs.account_for_all && i < cases.size(); ++i) {
     if (is_kept[i]) continue;
-    const char* const covered = "every pair of its values is in a case that is listed";
-    plan.left_out.push_back({case_id(cases[i]), cases[i], reasons[i].empty() ? covered : reasons[i]});
+    plan.left_out.push_back(
+        {case_id(cases[i]), cases[i], reasons[i].empty() ? std::string(covered) : reasons[i]});
   }
   for (const std::size_t i : kept) {
     const Case& c = cases[i];

@@ -57,6 +57,9 @@ struct SkippedCase {
   std::string reason;
 };
 
+// SkippedCase::reason of what a pairwise suite need not launch.
+inline constexpr std::string_view covered = "every pair of its values is in a case that is listed";
+
 struct Plan {
   std::string suite;
   unsigned launches = 1;
@@ -96,7 +99,8 @@ Suite suite_of(const Narrowing& narrowing);
 // part of the suite has is taken by every part that is left, so `--size 100` measures 100 B with any suite.
 // Touch, limits and sched replace the suite's. A pairwise suite is narrowed first and covered then.
 //
-// Throws std::invalid_argument, one line, when the suite names a transport or workload that is not there.
+// Throws std::invalid_argument, one line, when the suite names a transport or workload that is not there, or
+// spans more than half a million combinations.
 Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs& inputs, std::uint64_t seed);
 
 // The order of one round (from 1): every case once, a permutation of 0 .. cases - 1 that seed and round alone

@@ -320,6 +320,28 @@ TEST_F(PlanTest, RefusesASuiteThatNamesWhatIsNotThere) {
   EXPECT_EQ(message(), "suite test: unknown workload 'bogus'; known: ping_pong, stream");
 }
 
+TEST_F(PlanTest, RefusesASuiteThatSpansTooMuchBeforeItFillsTheMemory) {
+  const auto message = [this] {
+    try {
+      plan();
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  grid().message_bytes.resize(1000);
+  for (std::size_t i = 0; i < 1000; ++i) grid().message_bytes[i] = i + 1;
+  EXPECT_EQ(message(), "no error");
+  const std::string refused = "suite test: spans over 500000 combinations; fewer values are allowed";
+  for (std::uint64_t slots = 1; slots <= 1000; ++slots) grid().capacities.push_back(Capacity::bounded(slots));
+  EXPECT_EQ(message(), refused);
+  grid().capacities = {Capacity{}};
+  for (const char* key : {"senders", "receivers", "pairs"}) {
+    for (int i = 1; i <= 1000; ++i) grid().further[key].push_back(std::to_string(i));
+  }
+  EXPECT_EQ(message(), refused);
+}
+
 TEST_F(PlanTest, NarrowsToTheValuesAskedFor) {
   grid().message_bytes = {64, 128, 256};
   Narrowing narrowing;

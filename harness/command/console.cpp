@@ -26,9 +26,12 @@ std::string time_or_dash(const std::optional<Statistic>& statistic) {
   return statistic ? format_ns(statistic->median) : "–";
 }
 
-// What a case has beyond the parameters that every case has: "senders:4 work:10".
 std::string further_of(const Case& c) {
+  const Case usual;
   std::vector<std::string> words;
+  if (c.touch != usual.touch) words.push_back(fmt::format("touch:{}", to_string(c.touch)));
+  if (c.limits != usual.limits) words.push_back(fmt::format("limits:{}", to_string(c.limits)));
+  if (c.sched != usual.sched) words.push_back(fmt::format("sched:{}", c.sched));
   for (const Parameter& parameter : further_parameters()) {
     if (!is_neutral(parameter, c)) words.push_back(fmt::format("{}:{}", parameter.key, parameter.text(c)));
   }
@@ -43,18 +46,22 @@ std::string observed(const ObservationSummary& observation) {
                      value < 1000 ? fmt::format("{:.4g}", value) : format_si(value), observation.unit);
 }
 
+// A cross that got stuck: its times are those of seeing it.
+bool ended_early(const CaseSummary& summary) {
+  return std::ranges::any_of(summary.observations, [](const ObservationSummary& seen) {
+    return seen.name == "completed" && seen.statistic.median < 1;
+  });
+}
+
 // Whether the workload's figure is the time of single events, or a rate.
 bool shows_times(const CaseSummary& summary) { return summary.p50_ns || summary.pooled; }
 
 std::vector<std::string> row_of(const CaseSummary& summary) {
-  const Case& c = summary.benchmark_case;
-  std::vector<std::string> row{c.transport,
-                               format_size(c.message_bytes),
-                               to_string(c.capacity),
-                               to_string(c.send_wait, c.receive_wait),
-                               to_string(c.send_access, c.receive_access),
-                               c.placement,
-                               further_of(c)};
+  std::vector<std::string> row = parameters_of(summary.benchmark_case);
+  if (ended_early(summary)) {
+    row.insert(row.end(), 4, "–");
+    return row;
+  }
   if (shows_times(summary)) {
     row.push_back(time_or_dash(summary.p50_ns));
     row.push_back(summary.p99_ns                             ? format_ns(summary.p99_ns->median)
@@ -69,8 +76,6 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
   row.push_back(format_ns(summary.cpu_ns_per_message.median));
   return row;
 }
-
-constexpr std::size_t text_columns = 7;  // the rest are numbers
 
 std::string_view colour_of(Grade grade) {
   switch (grade) {
@@ -95,17 +100,12 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
   }
   const bool times = shows_times(*shown.front());
   const std::string of = workload == "ping_pong" ? "RTT " : "";
-  rows.front() = {"transport",
-                  "size",
-                  "capacity",
-                  "wait",
-                  "access",
-                  "placement",
-                  "",
-                  times ? of + "p50" : "messages",
-                  times ? of + "p99" : "payload",
-                  "95 %",
-                  "CPU"};
+  rows.front().assign(parameter_heads.begin(), parameter_heads.end());
+  for (const std::string& head :
+       {times ? of + "p50" : std::string("messages"), times ? of + "p99" : std::string("payload"),
+        std::string("95 %"), std::string("CPU")}) {
+    rows.front().push_back(head);
+  }
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
@@ -116,7 +116,7 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
     text += "  ";
     for (std::size_t i = 0; i < rows[r].size(); ++i) {
       if (widths[i] == 0) continue;
-      text += i < text_columns ? pad_right(rows[r][i], widths[i]) : pad_left(rows[r][i], widths[i]);
+      text += i < parameter_heads.size() ? pad_right(rows[r][i], widths[i]) : pad_left(rows[r][i], widths[i]);
       text += "  ";
       width += widths[i] + 2;
     }
@@ -184,6 +184,16 @@ std::size_t columns_of(std::FILE* stream) {
   const char* columns = std::getenv("COLUMNS");
   const std::optional<std::uint64_t> number = columns != nullptr ? parse_number(columns) : std::nullopt;
   return number && *number >= least ? static_cast<std::size_t>(*number) : unknown;
+}
+
+std::vector<std::string> parameters_of(const Case& c) {
+  return {c.transport,
+          format_size(c.message_bytes),
+          to_string(c.capacity),
+          to_string(c.send_wait, c.receive_wait),
+          to_string(c.send_access, c.receive_access),
+          c.placement,
+          further_of(c)};
 }
 
 std::string case_table(const std::vector<CaseSummary>& summaries, bool colour, std::size_t columns) {

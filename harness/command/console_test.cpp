@@ -128,6 +128,17 @@ TEST(CaseTable, LeavesADashWhereThereIsNoFigureAndMarksPooledOnes) {
   EXPECT_THAT(table, HasSubstr("* from the samples of all launches together"));
 }
 
+TEST(CaseTable, HasNoFiguresForWhatDidNotComplete) {
+  CaseSummary summary = stream("pipe");
+  summary.observations = {{"completed", "ratio", statistic(1)}};
+  EXPECT_THAT(case_table({summary}, false, 0), HasSubstr("1.23 M/s"));
+  summary.observations = {{"completed", "ratio", statistic(0)}, {"deadlock", "rounds", statistic(1)}};
+  const auto lines = lines_of(case_table({summary}, false, 0));
+  EXPECT_THAT(words_of(lines[2]), ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "–",
+                                              "–", "–", "–", "ok"));
+  EXPECT_EQ(lines[3], "      completed 0, deadlock 1 rounds");
+}
+
 TEST(CaseTable, ColoursNothingUnlessAsked) {
   EXPECT_THAT(case_table({ping_pong("pipe")}, false, 0), Not(HasSubstr("\x1b")));
   EXPECT_THAT(case_table({ping_pong("pipe")}, true, 0), HasSubstr("\x1b[32mok\x1b[0m"));

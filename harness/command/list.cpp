@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <span>
 #include <vector>
 
+#include "harness/command/console.h"
 #include "harness/text.h"
 #include "results/json_node.h"
 
@@ -354,13 +357,39 @@ Table cases_table(const Plan& plan) {
   return table;
 }
 
+// 94231 -> 94,231
+std::string grouped(std::size_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t end = text.size(); end > 3; end -= 3) text.insert(end - 3, ",");
+  return text;
+}
+
+std::string totals(const Plan& plan, std::size_t columns) {
+  std::string words =
+      fmt::format("{} cases, {} skipped", grouped(plan.cases.size()), grouped(plan.skipped.size()));
+  if (!plan.left_out.empty()) {
+    const auto met =
+        static_cast<std::size_t>(std::ranges::count(plan.left_out, covered, &SkippedCase::reason));
+    words += fmt::format(
+        "; {} further combinations are left out: {} whose every pair of values is in a case above, {} that "
+        "cannot "
+        "be had",
+        grouped(plan.left_out.size()), grouped(met), grouped(plan.left_out.size() - met));
+  }
+  words += "; --json has each with its id and reason";
+  std::string text;
+  for (const std::string& line : wrapped(words, columns)) text += line + "\n";
+  return text;
+}
+
 // A class that this machine lacks is a skipped case in a suite, but a mistake when a person asks for it by
 // name.
 void check_placements(const Narrowing& narrowing, const Topology& topology) {
-  constexpr unsigned roles = 2;
   for (const PlacementChoice& choice : narrowing.placements) {
+    const std::string text = to_string(choice);
     try {
-      resolve(topology, to_string(choice), roles);
+      const std::size_t named = parse_placement(text).explicit_pus.size();
+      resolve(topology, text, static_cast<unsigned>(std::max<std::size_t>(2, named)));
     } catch (const Unsupported& reason) {
       std::vector<std::string> here;
       for (const PlacementClass one : topology.classes()) here.emplace_back(to_string(one));
@@ -369,6 +398,31 @@ void check_placements(const Narrowing& narrowing, const Topology& topology) {
     } catch (const std::invalid_argument& reason) {
       throw UsageError(fmt::format("--{}", reason.what()));
     }
+  }
+}
+
+// Likewise a list of PUs that is longer than any case has roles.
+void check_explicit_pus(const Narrowing& narrowing, const Plan& plan, const Workbench& workbench) {
+  for (const PlacementChoice& choice : narrowing.placements) {
+    const std::string text = to_string(choice);
+    const std::size_t named = parse_placement(text).explicit_pus.size();
+    const Case* most = nullptr;
+    std::size_t most_roles = 0;
+    const auto look_at = [&](const auto& cases) {
+      for (const auto& one : cases) {
+        if (one.benchmark_case.placement != text) continue;
+        const std::size_t roles = workbench.roles(one.benchmark_case).size();
+        if (most != nullptr && roles <= most_roles) continue;
+        most = &one.benchmark_case;
+        most_roles = roles;
+      }
+    };
+    look_at(plan.cases);
+    look_at(plan.skipped);
+    if (most == nullptr || named <= most_roles) continue;
+    throw UsageError(
+        fmt::format("--placement {}: names {} PUs, but {} has {} role{}; allowed: at most one a role", text,
+                    named, most->workload, most_roles, most_roles == 1 ? "" : "s"));
   }
 }
 
@@ -400,8 +454,10 @@ Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_
   } catch (const std::invalid_argument& error) {
     throw UsageError(fmt::format("--placement, --transport or --suite: {}", error.what()));
   }
+  check_explicit_pus(options.narrowing, plan, workbench);
   if (options.filter) {
-    const auto left_out = [&](const auto& one) { return !matches_filter(one.id, *options.filter); };
+    const Filter filter(*options.filter);
+    const auto left_out = [&](const auto& one) { return !filter.matches(one.id); };
     std::erase_if(plan.cases, left_out);
     std::erase_if(plan.skipped, left_out);
     std::erase_if(plan.left_out, left_out);
@@ -409,7 +465,72 @@ Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_
   return plan;
 }
 
+std::string plan_text(const Plan& plan, std::size_t columns) {
+  constexpr std::size_t indent = 2, gap = 2, below = 6;
+  std::vector<std::string> workloads;
+  std::map<std::string_view, std::vector<std::vector<std::string>>> rows;
+  const std::vector<std::string> head(parameter_heads.begin(), parameter_heads.end());
+  std::vector<std::size_t> widths;
+  for (const std::string& word : head) widths.push_back(text_width(word));
+  for (const auto& [id, benchmark_case, role_pus] : plan.cases) {
+    if (!rows.contains(benchmark_case.workload)) workloads.push_back(benchmark_case.workload);
+    const auto& row = rows[benchmark_case.workload].emplace_back(parameters_of(benchmark_case));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
+  }
+
+  std::string text;
+  const auto add_line = [&text](const std::string& line) {
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  };
+  const auto add_wrapped = [&](const std::string& words, std::size_t from) {
+    for (const std::string& line : wrapped(words, columns - std::min(columns, from))) {
+      add_line(std::string(from, ' ') + line);
+    }
+  };
+  const auto add_row = [&](const std::vector<std::string>& row) {
+    std::string line(indent, ' ');
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) line += pad_right(row[i], widths[i] + gap);
+    const bool fits = text_width(line) + text_width(row.back()) <= columns;
+    add_line(fits ? line + row.back() : line);
+    if (!fits) add_wrapped(row.back(), below);
+  };
+  for (const std::string& workload : workloads) {
+    add_line(workload);
+    add_row(head);
+    for (const auto& row : rows[workload]) add_row(row);
+    text += "\n";
+  }
+
+  std::vector<std::string_view> reasons;
+  std::map<std::string_view, std::vector<const Case*>> skipped_for;
+  for (const SkippedCase& skipped : plan.skipped) {
+    std::vector<const Case*>& cases = skipped_for[skipped.reason];
+    if (cases.empty()) reasons.push_back(skipped.reason);
+    cases.push_back(&skipped.benchmark_case);
+  }
+  constexpr std::size_t most_examples = 3;
+  for (const std::string_view reason : reasons) {
+    const std::vector<const Case*>& cases = skipped_for[reason];
+    add_wrapped(fmt::format("skipped: {}", reason), 0);
+    for (const Case* one : std::span(cases).first(std::min(cases.size(), most_examples))) {
+      std::vector<std::string> words = parameters_of(*one);
+      if (words.back().empty()) words.pop_back();
+      add_wrapped(fmt::format("{}: {}", one->workload, join(words, ", ")), indent);
+    }
+    if (cases.size() > most_examples) {
+      add_wrapped(
+          fmt::format("and {} more; list cases --json has each", grouped(cases.size() - most_examples)),
+          indent);
+    }
+  }
+  return reasons.empty() ? text : text + "\n";
+}
+
 std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns) {
+  if (options.what == ListOptions::What::cases) {
+    const Plan plan = chosen_plan(options.cases, workbench, true);
+    return options.json ? as_json(cases_table(plan)) : plan_text(plan, columns) + totals(plan, columns);
+  }
   const auto table = [&]() -> Table {
     switch (options.what) {
       case ListOptions::What::transports:
@@ -418,12 +539,9 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
         return workloads_table(workbench);
       case ListOptions::What::placements:
         return placements_table(workbench);
-      case ListOptions::What::suites:
+      default:
         return suites_table(workbench);
-      case ListOptions::What::cases:
-        break;
     }
-    return cases_table(chosen_plan(options.cases, workbench, true));
   }();
   if (options.json) return as_json(table);
   return options.what == ListOptions::What::transports ? as_blocks(table, columns) : as_text(table);

@@ -14,6 +14,10 @@ Suite chosen_suite(const CaseOptions& options);
 // Its plan on this machine; the filter is applied. Throws UsageError, FileError, std::invalid_argument.
 Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_for_all = false);
 
+// For a person at a terminal: the cases as a table, and what is skipped by reason, with a few examples of
+// each. Ends with what a pairwise suite leaves out, as far as the plan has it.
+std::string plan_text(const Plan& plan, std::size_t columns);
+
 // The text for standard output. What has many columns, the transports, is broken to be read in so many
 // columns of a terminal.
 std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns);

@@ -18,6 +18,7 @@ namespace ipcmark {
 namespace {
 
 using testing::Each;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -126,9 +127,41 @@ TEST_F(ListTest, ShowsCasesAndSkippedCasesWithTheirReason) {
   options.narrowing.workloads = {"stream"};
   options.narrowing.accesses = {parse_access_choice("copy").value(), parse_access_choice("loan").value()};
   const std::string cases = text(ListOptions::What::cases, false, options);
-  EXPECT_THAT(cases, HasSubstr("workload:stream/transport:pipe/size:64"));
-  EXPECT_THAT(cases, HasSubstr("pipe has no loan access to send"));
+  EXPECT_THAT(cases, StartsWith("stream\n  transport  size  capacity  wait   access  placement\n"
+                                "  pipe       64 B  default   block  copy    "));
+  EXPECT_THAT(cases, HasSubstr("\n\nskipped: pipe has no loan access to send\n"
+                               "  stream: pipe, 64 B, default, block, loan, "));
+  EXPECT_THAT(cases, EndsWith("\n\n1 cases, 1 skipped; --json has each with its id and reason\n"));
   EXPECT_THAT(text(ListOptions::What::cases, true, options), HasSubstr(R"("skipped_because": null)"));
+}
+
+TEST_F(ListTest, TellsManySkippedCasesByReasonInTheTerminalAndEachAsJson) {
+  CaseOptions options;
+  options.narrowing.transports = {"pipe"};
+  options.narrowing.workloads = {"stream", "mailbox"};
+  options.narrowing.message_bytes = {1, 2, 3, 4, 5};
+  options.narrowing.accesses = {parse_access_choice("loan").value()};
+  const std::string cases = text(ListOptions::What::cases, false, options, 60);
+  EXPECT_THAT(cases, StartsWith("skipped: pipe has no loan access to send\n  stream: pipe, 1 B, "));
+  EXPECT_THAT(cases, HasSubstr("\n  and 7 more; list cases --json has each\n"));
+  const std::string json = text(ListOptions::What::cases, true, options);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 12);
+}
+
+TEST_F(ListTest, CountsWhatAPairwiseSuiteLeavesOutAndHasItAllAsJson) {
+  CaseOptions options;
+  options.suite = "smoke";
+  options.narrowing.transports = {"posix_mq"};
+  const Plan plan = chosen_plan(options, workbench_, true);
+  ASSERT_GT(plan.left_out.size(), 1'000u);
+  const std::string cases = text(ListOptions::What::cases, false, options, 100);
+  EXPECT_LT(std::count(cases.begin(), cases.end(), '\n'),
+            static_cast<std::ptrdiff_t>(2 * plan.cases.size() + 5 * plan.skipped.size() + 60));
+  EXPECT_THAT(cases, HasSubstr(" further combinations are left out: "));
+  for (const std::string& line : lines_of(cases)) EXPECT_LE(text_width(line), 100u) << line;
+  const std::string json = text(ListOptions::What::cases, true, options);
+  EXPECT_EQ(static_cast<std::size_t>(std::count(json.begin(), json.end(), '\n')),
+            2 + plan.cases.size() + plan.skipped.size() + plan.left_out.size());
 }
 
 TEST_F(ListTest, SaysWhenNoSuiteIsNamedSo) {

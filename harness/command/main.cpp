@@ -83,11 +83,9 @@ void check_output(const std::string& output) {
 }
 
 void print_plan(const Plan& plan) {
-  for (const PlannedCase& planned : plan.cases) fmt::print("{}\n", planned.id);
-  for (const SkippedCase& skipped : plan.skipped) fmt::print("skipped {}: {}\n", skipped.id, skipped.reason);
-  fmt::print("{} cases, {} skipped; {} launches each of {}, about {}\n", plan.cases.size(),
-             plan.skipped.size(), plan.launches, format_ns(static_cast<double>(plan.min_time_ns)),
-             format_duration(estimated_seconds(plan)));
+  fmt::print("{}{} cases, {} skipped; {} launches each of {}, about {}\n",
+             plan_text(plan, columns_of(stdout)), plan.cases.size(), plan.skipped.size(), plan.launches,
+             format_ns(static_cast<double>(plan.min_time_ns)), format_duration(estimated_seconds(plan)));
 }
 
 std::string result_footer(const ResultFile& results, const std::string& output) {

@@ -91,6 +91,8 @@ TEST_F(Program, TellsBadInputInOneLineAndEndsWithTwo) {
   std::ofstream(path("wrong.json")) << R"({"name": "x", "grids": [{"workload": "stream", "wait": "sleep"}]})";
   std::ofstream(path("stranger.json"))
       << R"({"name": "x", "grids": [{"workload": "stream", "transport": "pip"}]})";
+  std::ofstream(path("twice.json"))
+      << R"({"name": "x", "grids": [{"workload": "stream", "size": 1, "size": 2}]})";
   struct Row {
     std::string arguments, names, allows;
   };
@@ -103,7 +105,10 @@ TEST_F(Program, TellsBadInputInOneLineAndEndsWithTwo) {
                          {"run --suite broken.json", "--suite: broken.json", ""},
                          {"run --suite wrong.json", "--suite: wrong.json", "block, poll"},
                          {"run --suite stranger.json", "--suite: suite x", "did you mean pipe?"},
+                         {"run --suite twice.json", "--suite: twice.json: grids[0]: has \"size\" twice", ""},
                          {"run --suite .", "--suite: .", ""},
+                         {"run --placement 0+0+0+0", "--placement 0+0+0+0", "has 2 roles"},
+                         {"list cases --suite quick --placement 0+0+0", "--placement 0+0+0", "has 2 roles"},
                          {"run --transport pipe -o missing/x.json", "--output: missing/x.json", "allowed: "},
                          {"run --transport pipe -o .", "--output: .", "allowed: "},
                          {"run --transport pipe -o /dev/null", "--output: /dev/null", "allowed: "},
@@ -128,7 +133,8 @@ TEST_F(Program, LeavesNoFileBehindWhenItRefuses) {
 TEST_F(Program, ShowsCasesAndTimeInADryRunAndMeasuresNothing) {
   const Ended ended = run("run --transport pipe --dry-run -o x.json");
   EXPECT_EQ(ended.status, 0);
-  EXPECT_THAT(ended.out, HasSubstr("workload:ping_pong/transport:pipe/size:64/"));
+  EXPECT_THAT(ended.out, StartsWith("ping_pong\n  transport  size  capacity  wait   access  placement\n"
+                                    "  pipe       64 B  default   block  copy    "));
   EXPECT_THAT(ended.out, HasSubstr("2 cases, 0 skipped; 6 launches each of 100 ms, about "));
   EXPECT_FALSE(std::filesystem::exists(path("x.json")));
 }

@@ -1,12 +1,12 @@
 #include "harness/command/options.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <regex>
 #include <set>
 
 #include "harness/placement.h"
@@ -18,10 +18,6 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view allowed) {
   throw UsageError(fmt::format("{}: '{}' is not allowed here; allowed: {}", option, value, allowed));
-}
-
-std::string filter_pattern(const std::string& filter) {
-  return filter.starts_with('-') ? filter.substr(1) : filter;
 }
 
 constexpr std::uint64_t most_launches = 1000;
@@ -48,8 +44,10 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
   app.add_option("--capacity", texts.capacity, std::string(capacities_allowed))->type_name("LIST");
   app.add_option("--limits", texts.limits, "the kernel's limits as they are, or raised for the launch")
       ->type_name("host|raised");
-  app.add_option("--placement", texts.placement,
-                 "same_pu, same_core, same_l3 ..., unpinned, or PU indexes (0+1)")
+  app.add_option(
+         "--placement", texts.placement,
+         "same_pu, same_core, same_l3 ..., unpinned, or PU indexes: one a role, in the roles' order (0+1); "
+         "fewer are dealt round, more are refused")
       ->type_name("LIST");
   for (const Parameter& parameter : further_parameters()) {
     if (parameter.option.empty()) continue;
@@ -180,11 +178,7 @@ void translate_benchmark_flags(std::vector<std::string>& arguments, RunOptions& 
     }
     if (value.empty()) throw UsageError(fmt::format("{}: needs a value, as {}=VALUE", flag, flag));
     if (name == "filter") {
-      try {
-        static_cast<void>(std::regex(filter_pattern(value)));
-      } catch (const std::regex_error&) {
-        refuse(flag, value, "a regular expression (ECMAScript), with - before it for all that do not match");
-      }
+      const Filter checked(value);
       texts.filter = value;
     }
     if (name == "repetitions") {
@@ -269,10 +263,20 @@ Exit status: 0 all well; 1 a case failed; 2 bad usage or input; 130 interrupted,
 
 }  // namespace
 
-bool matches_filter(std::string_view id, const std::string& filter) {
-  const bool wanted = !filter.starts_with('-');
-  return filter == "all" ||
-         std::regex_search(id.begin(), id.end(), std::regex(filter_pattern(filter))) == wanted;
+Filter::Filter(const std::string& text) : all_(text == "all"), wanted_(!text.starts_with('-')) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  expression_ = std::make_shared<const RE2>(wanted_ ? text : text.substr(1), options);
+  if (!expression_->ok()) {
+    constexpr std::size_t longest = 60;
+    refuse("--benchmark_filter", std::string(clip(text, longest)),
+           "a regular expression (POSIX extended, or as RE2 has it), with - before it for all that do not "
+           "match");
+  }
+}
+
+bool Filter::matches(std::string_view id) const {
+  return all_ || RE2::PartialMatch(re2::StringPiece(id.data(), id.size()), *expression_) == wanted_;
 }
 
 Options parse_options(std::vector<std::string> arguments, const KnownNames& known) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -13,6 +14,10 @@
 
 #include "harness/machine.h"
 #include "harness/plan.h"
+
+namespace re2 {
+class RE2;
+}
 
 namespace ipcmark {
 
@@ -28,12 +33,22 @@ struct CaseOptions {
   std::optional<unsigned> launches;
   std::optional<std::uint64_t> min_time_ns;
   std::optional<std::uint64_t> seed;
-  std::optional<std::string> filter;  // see matches_filter
+  std::optional<std::string> filter;  // see Filter
 };
 
-// As Google Benchmark's --benchmark_filter: an ECMAScript expression found anywhere in the id, `-` before it
-// for the ids in which it is not found, or `all`. Throws std::regex_error.
-bool matches_filter(std::string_view id, const std::string& filter);
+// As Google Benchmark's --benchmark_filter: an expression found anywhere in the id, `-` before it for the ids
+// in which it is not found, or `all`. Google Benchmark takes POSIX extended expressions, which RE2 reads too,
+// in time and memory that no expression makes grow out of bounds (swtch.com/~rsc/regexp/regexp1.html); the
+// back references that some libraries add are refused.
+class Filter {
+ public:
+  explicit Filter(const std::string& text);  // throws UsageError
+  bool matches(std::string_view id) const;
+
+ private:
+  bool all_, wanted_;
+  std::shared_ptr<const re2::RE2> expression_;
+};
 
 struct RunOptions {
   CaseOptions cases;

@@ -158,12 +158,34 @@ TEST(GoogleBenchmarkOptions, AreTranslated) {
 }
 
 TEST(Filter, FindsLeavesOutOrTakesAll) {
-  EXPECT_TRUE(matches_filter("transport:pipe/size:64", "pipe/size"));
-  EXPECT_TRUE(matches_filter("transport:pipe/size:64", "size:6[0-9]$"));
-  EXPECT_FALSE(matches_filter("transport:pipe/size:64", "^size"));
-  EXPECT_FALSE(matches_filter("transport:pipe/size:64", "-pipe"));
-  EXPECT_TRUE(matches_filter("transport:pipe/size:64", "-fifo"));
-  EXPECT_TRUE(matches_filter("transport:pipe/size:64", "all"));
+  const auto matches = [](const std::string& filter) {
+    return Filter(filter).matches("transport:pipe/size:64");
+  };
+  EXPECT_TRUE(matches("pipe/size"));
+  EXPECT_TRUE(matches("size:6[[:digit:]]$"));
+  EXPECT_TRUE(matches("(fifo|pi{1,2}pe)/"));
+  EXPECT_FALSE(matches("^size"));
+  EXPECT_FALSE(matches("-pipe"));
+  EXPECT_TRUE(matches("-fifo"));
+  EXPECT_TRUE(matches("all"));
+}
+
+TEST(Filter, EndsWhateverTheExpression) {
+  const std::string id(400, 'a');
+  const auto repeated = [](std::string_view text, int times) {
+    std::string all;
+    for (int i = 0; i < times; ++i) all += text;
+    return all;
+  };
+  for (const std::string& expression :
+       {std::string("(a*)*b"), std::string("(a+a+)+y"), std::string("(a|aa|a?)*$b"),
+        repeated("a?", 500) + repeated("a", 500), repeated("(", 20'000) + "b" + repeated(")+", 20'000)}) {
+    EXPECT_FALSE(Filter(expression).matches(id)) << expression.substr(0, 20);
+  }
+  for (const char* expression :
+       {"(((a{1,100}){1,100}){1,100}){1,100}", "(a)\\1", "a{1,99999999}", "(?=a)", "*"}) {
+    EXPECT_THROW(Filter{expression}, UsageError) << expression;
+  }
 }
 
 struct Misuse {

@@ -52,6 +52,10 @@ const WorkloadEntry& workload_of(const Case& c) {
 
 }  // namespace
 
+std::vector<RoleKind> Workbench::roles(const Case& benchmark_case) const {
+  return workload_of(benchmark_case).roles(benchmark_case);
+}
+
 PlacementAnswer Workbench::place(std::string_view placement, unsigned roles) const {
   try {
     const Placement placed = resolve(topology_, placement, roles);
@@ -66,7 +70,7 @@ Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64
   const PlanInputs inputs{
       .transports = transports_,
       .workloads = workloads_,
-      .roles = [](const Case& c) { return workload_of(c).roles(c); },
+      .roles = [this](const Case& c) { return roles(c); },
       .unfit =
           [](const Case& c) {
             return workload_of(c).unfit(c, Registry::instance().find(c.transport)->traits);

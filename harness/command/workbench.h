@@ -21,6 +21,9 @@ class Workbench {
   std::vector<std::string> transport_names() const;
   const std::vector<std::string>& workload_names() const { return workloads_; }
 
+  // The processes of this case, in order.
+  std::vector<RoleKind> roles(const Case& benchmark_case) const;
+
   // Probed when first asked for.
   const Isolation& isolation(Limits limits);
 
