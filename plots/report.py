@@ -403,7 +403,8 @@ WORKLOADS = {
     "cross": Workload(
         "Both send first",
         "Both sides send a burst, then receive one. What fits goes through; beyond it each waits for the other: a deadlock "
-        "where they sleep, a livelock where they spin, recognised and then broken.",
+        "where they sleep, a livelock where they spin. Either is recognised, counted and cut, and every message then "
+        "delivered; such a case has no times to show.",
         "messages",
         "exchange_ns",
         "exchange p50",
@@ -508,6 +509,7 @@ def workload_section(name: str, entries: list[Entry]) -> WorkloadSection:
 def workload_row(entry: Entry, about: Workload, columns: list[tuple[str, str]]) -> WorkloadRow:
     case, series = entry.case, entry.series
     valid = entry.grade != "invalid"
+    stuck = any(name == "completed" and seen.value < 1 for (name, _), seen in series.observations.items())
     samples = percentile_over([series], about.samples, "p50_ns") if about.samples else None
     seen = observed(entry)
     return WorkloadRow(
@@ -515,9 +517,9 @@ def workload_row(entry: Entry, about: Workload, columns: list[tuple[str, str]]) 
         variant=figures.variant_text(case, entry.source),
         size=case.message_bytes,
         parameters=figures.conditions_text(figures.conditions(case)),
-        samples=time_number(samples) if valid else Number("invalid"),
-        rate=rate_number(series.estimate("messages_per_second")) if valid else Number("invalid"),
-        cpu=time_number(series.estimate("cpu_ns_per_message")) if valid else Number("invalid"),
+        samples=Number("invalid") if not valid else time_number(None if stuck else samples),
+        rate=Number("invalid") if not valid else rate_number(None if stuck else series.estimate("messages_per_second")),
+        cpu=Number("invalid") if not valid else time_number(None if stuck else series.estimate("cpu_ns_per_message")),
         observed=[seen.get(column, units.MISSING) for column in columns],
         grade=entry.grade,
     )
@@ -748,7 +750,7 @@ def run_facts(file: ResultFile) -> list[tuple[str, str]]:
         ("of this timed", units.duration(timed) if timed else text_of(None)),
         ("ipcmark", " ".join(filter(None, (file.version, text_of(file.context.get("library_build_type")), "build")))),
         *(
-            (key, str(value))
+            (key.removeprefix("ipcmark_"), str(value))
             for key, value in sorted(file.context.items())
             if key not in GOOGLE_BENCHMARK_KEYS and not isinstance(value, (dict, list))
         ),

@@ -264,11 +264,12 @@ def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
     }
 
 
-SAMPLED = {"ping_pong": "round_trip_ns", "client_server": "call_ns", "burst": "sender_wait_ns", "setup": "cycle_ns"}
+SAMPLED = {"ping_pong": "round_trip_ns", "client_server": "call_ns", "burst": "sender_wait_ns", "cross": "exchange_ns", "setup": "cycle_ns"}
 OBSERVED = {  # name, unit, about
     "duplex": (("from_0_to_1", "messages_per_second", 1.5e6), ("share_from_0_to_1", "ratio", 0.5)),
     "pairs": (("slowest_pair", "messages_per_second", 1.1e6), ("jain_index", "ratio", 0.99)),
     "burst": (("bursts", "bursts", 2757.5), ("delivered_after_exit", "messages", 4)),
+    "cross": (),
     "pipeline": (("serial_ns_per_message", "ns", 37.3), ("speedup", "ratio", 0.04)),
     "setup": (("create_ns", "ns, median", 2287), ("open_ns", "ns, median", 150_418)),
     "state": (("torn", "reads", 0), ("staleness", "updates", 503)),
@@ -280,6 +281,11 @@ def observations(c, rng):
     found = [
         {"name": name, "unit": unit, "value": value * rng.lognormal(0, 0.02)} for name, unit, value in OBSERVED[c["workload"]]
     ]
+    if c["workload"] == "cross":
+        fits = c["burst"] <= 16
+        found.append({"name": "completed", "unit": "ratio", "value": float(fits)})
+        if not fits:
+            found.append({"name": "deadlock_after", "unit": "messages", "value": 32.0})
     if c["workload"] == "setup":
         found.append({"name": "opened_by_fork", "unit": "1: yes", "value": float(c["transport"] == "pipe")})
     return found
@@ -289,9 +295,10 @@ def further_cases():
     cases = []
     for transport, waits in (("pipe", DESCRIPTOR_WAITS), ("posix_shm", SHARED_MEMORY_WAITS)):
         cases += [case(workload, transport, wait=wait) for workload in ("ping_pong", "stream") for wait in waits]
-        cases += [case(workload, transport, wait=waits[0]) for workload in OBSERVED if workload not in ("pairs", "burst")]
+        cases += [case(workload, transport, wait=waits[0]) for workload in OBSERVED if workload not in ("pairs", "burst", "cross")]
         cases += [case("pairs", transport, wait=waits[0], pairs=pairs) for pairs in (1, 2, 4)]
         cases += [case("burst", transport, wait=waits[0], capacity=16, burst=burst) for burst in (4, 64)]
+        cases += [case("cross", transport, wait=waits[0], capacity=16, burst=burst) for burst in (16, 17)]
         cases += [case("client_server", transport, wait=waits[0], senders=4, reply_bytes=1024)]
         cases += [case("mailbox", transport, size, wait="spin", receivers=8) for size in (64, 4096)]
         cases += [case("pipeline", transport, wait="spin", stages=2, work=100, hops="pipe+posix_shm")]

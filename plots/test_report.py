@@ -236,7 +236,7 @@ def test_every_further_workload_of_the_file_has_a_section_and_no_other(rendered,
     whole, html, _ = rendered("further")
     names = re.findall(r'<span class="count">(\w+)</span></h3>', html)
     assert names == [
-        *("duplex", "pairs", "client_server", "burst", "pipeline", "setup", "state", "mailbox"),
+        *("duplex", "pairs", "client_server", "burst", "cross", "pipeline", "setup", "state", "mailbox"),
         "gossip",  # which nobody has heard of
     ]
     assert set(names) == {case["case"]["workload"] for case in whole["ipcmark"]["cases"]} - {"ping_pong", "stream"}
@@ -275,6 +275,17 @@ def test_phases_and_samples_of_a_further_workload_have_columns(rendered):
     assert by_fork == ["yes"] and rows["posix_shm", "futex"][0][5] == ["no"]
     assert workload_table(html, "client_server")[0][2] == ["call p50"]
     assert workload_table(html, "burst")[0][2] == ["sender waits, p50"]
+
+
+def test_what_ended_in_a_deadlock_has_its_messages_but_no_times(rendered):
+    _, html, _ = rendered("further")
+    titles, rows = workload_table(html, "cross")
+    through, stuck = rows["pipe", "block"]
+    shown = [titles.index([word]) - 1 for word in ("exchange p50", "messages", "CPU for each")]
+    assert all(through[i] != ["–"] and stuck[i] == ["–"] for i in shown)
+    after = titles.index(["deadlock after", "messages"]) - 1 if ["deadlock after", "messages"] in titles else -2
+    assert through[after] == ["–"] and stuck[after] == ["32"]
+    assert stuck[-1] == ["ok"]
 
 
 def test_parameters_sizes_and_empty_tries_are_told_where_there_are_some(rendered):

@@ -16,8 +16,8 @@
 namespace ipcmark {
 namespace {
 
-// Position on the first role's board.
-constexpr unsigned stuck_rounds = 0;
+// Positions on the first role's board; the last, on that of each.
+constexpr unsigned stuck_rounds = 0, recognised_stage = 1, in_flight = 2, went_in = 3;
 
 std::uint64_t messages_a_round(const Case& c) { return std::max<std::uint64_t>(1, c.burst); }
 
@@ -41,6 +41,7 @@ class Side {
   // False when the round got stuck and had to be helped.
   bool exchange() {
     const std::uint64_t stage = ++stage_;  // odd: sending
+    moved_before_.store(moved_);
     stage_of(role_.index()).store(stage);
     for (std::uint64_t i = 0; i < messages_; ++i) send();
     if (!helped(++stage_)) {
@@ -56,12 +57,15 @@ class Side {
   std::uint64_t received() const { return received_; }
 
  private:
-  // Tickets: what each role is doing, by its count of stages; the stage in which each is stuck; and, on its
-  // board, the stage in which role 0 saw that both are.
+  // Tickets: what each role is doing, by its count of stages; the stage in which each is stuck. On a role's
+  // board: the stage in which role 0 saw that both are; how many messages of each role's stage went in.
   std::atomic<std::uint64_t>& stage_of(unsigned role) { return role_.launch().tickets[role]; }
   std::atomic<std::uint64_t>& stuck_in(unsigned role) { return role_.launch().tickets[2 + role]; }
+  std::atomic_ref<std::uint64_t> went_in_of(unsigned role) {
+    return std::atomic_ref(role_.launch().roles[role].figures[went_in]);
+  }
   std::atomic_ref<std::uint64_t> recognised() {
-    return std::atomic_ref(role_.launch().roles[0].figures[stuck_rounds + 1]);
+    return std::atomic_ref(role_.launch().roles[0].figures[recognised_stage]);
   }
 
   void send() {
@@ -121,6 +125,7 @@ class Side {
       before = now;
       tries_before = tries;
       const bool stuck = looks >= fewest_looks && now_ns() - since_ns >= patience_ns;
+      went_in_of(own).store(now.moved - moved_before_.load());
       stuck_in(own).store(stuck ? now.stage : 0);
       if (own == 0 && stuck && stuck_in(1).load() == now.stage) help(now.stage);
     }
@@ -133,6 +138,7 @@ class Side {
       helping_ = true;
     }
     ++role_.board().figures[stuck_rounds];
+    role_.board().figures[in_flight] = went_in_of(0).load() + went_in_of(1).load();
     recognised().store(stage);
     try {
       for (std::uint64_t i = 0; i < messages_; ++i) reader_.read();
@@ -152,6 +158,7 @@ class Side {
   const bool tries_without_sleep_;
   std::uint64_t stage_ = 0;
   std::uint64_t sent_ = 0, received_ = 0, moved_ = 0;
+  std::atomic<std::uint64_t> moved_before_{0};  // this round
   std::atomic<std::uint64_t> empty_tries_{0};
   ThreadState main_;
   std::mutex mutex_;  // of the three below, and of the end of the sends
@@ -183,14 +190,34 @@ void Cross::observe(const Case& benchmark_case, const LaunchBoard& board,
   const std::uint64_t stuck = board.roles[0].figures[stuck_rounds];
   observations.push_back({"completed", "ratio", stuck == 0 ? 1.0 : 0.0});
   if (stuck == 0) return;
-  observations.push_back({std::string(word_for(benchmark_case)), "rounds", static_cast<double>(stuck)});
+  observations.push_back({fmt::format("{}_after", word_for(benchmark_case)), "messages",
+                          static_cast<double>(board.roles[0].figures[in_flight])});
 }
 
 std::string Cross::remark(const Case& benchmark_case, const LaunchBoard& board) {
   if (board.roles[0].figures[stuck_rounds] == 0) return {};
   return fmt::format(
-      "{}: with {} messages to send first, both roles stand in their sends and neither receives",
-      word_for(benchmark_case), messages_a_round(benchmark_case));
+      "ended in a {} with {} messages in flight: each side was to send {} before it receives. It was cut, "
+      "and "
+      "every message delivered; the times are those of seeing it",
+      word_for(benchmark_case), board.roles[0].figures[in_flight], messages_a_round(benchmark_case));
+}
+
+std::string Cross::unexpected(const Case& benchmark_case, const CapacityFacts& capacity,
+                              const std::vector<Observation>& observations) {
+  if (!capacity.fits_min || !capacity.fits_max) return {};
+  const std::uint64_t messages = messages_a_round(benchmark_case);
+  const bool completed =
+      std::ranges::find(observations, Observation{"completed", "ratio", 1}) != observations.end();
+  if (!completed && messages <= *capacity.fits_min) {
+    return fmt::format("unexpected: a {} of {} messages a side, though {} fit", word_for(benchmark_case),
+                       messages, *capacity.fits_min);
+  }
+  if (completed && messages > *capacity.fits_max && !capacity.fits_is_lower_bound) {
+    return fmt::format("unexpected: {} messages a side went through, though only {} fit", messages,
+                       *capacity.fits_max);
+  }
+  return {};
 }
 
 Cross::Cross(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)

@@ -10,7 +10,9 @@
 // both are stuck, role 0's thread receives what its role would have received; role 1 can then finish its
 // sends, and receives what frees role 0. That round is the last of its phase.
 //
-// The span of a launch that got stuck is mostly the time to recognise it; `remark` says so.
+// Beyond what fits that is the answer that the mechanism owes, and no fault of the launch; `remark` tells it,
+// and that the span is mostly the time to recognise it. An answer that is not what `fits` leads one to expect
+// is `unexpected`.
 #pragma once
 
 #include <array>
@@ -32,12 +34,15 @@ class Cross final : public AnyWork {
 
   static std::vector<RoleKind> roles(const Case&);
   static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
-  // completed: 1 or 0, warm-up included; and when it is 0, `deadlock` or `livelock`: the rounds that got
-  // stuck.
+  // completed: 1 or 0, warm-up included; and when it is 0, `deadlock_after` or `livelock_after`: how many
+  // messages of both sides had gone into the links by then, in the last round that got stuck.
   static void observe(const Case& benchmark_case, const LaunchBoard& board,
                       std::vector<Observation>& observations);
   // Empty when every round went through.
   static std::string remark(const Case& benchmark_case, const LaunchBoard& board);
+  // Stuck although what is sent first fits, or through although it does not. Empty where it is not known.
+  static std::string unexpected(const Case& benchmark_case, const CapacityFacts& capacity,
+                                const std::vector<Observation>& observations);
 
   Cross(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);
 

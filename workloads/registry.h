@@ -22,9 +22,9 @@ namespace ipcmark {
 //   name; samples: what its histogram holds ("round_trip_ns"); takes: the keys of further_parameters() that
 //   it understands; roles(case); one_clock: its span begins and ends in one role; and where the default does
 //   not do: bytes_per_message(case), unfit(case, traits), observe(case, board, observations), remark(case,
-//   board), links_of(case), every_capacity: it is instantiated with each form of a transport
-//   (workloads/rendezvous.h), for capacities 0 and unbounded too; several_ends: with the one for
-//   several senders and receivers of a link.
+//   board), unexpected(case, capacity, observations), links_of(case), every_capacity: it is instantiated with
+//   each form of a transport (workloads/rendezvous.h), for capacities 0 and unbounded too; several_ends: with
+//   the one for several senders and receivers of a link.
 // A workload that goes through workloads/any_link.h is no template, and tells the same of itself; also
 // links_of(case), where those it makes are not one as the case describes it. Its entry for every transport is
 // erased_workload_entry<W>(), and stands in the list in registry.cpp.
@@ -37,8 +37,10 @@ struct WorkloadEntry {
   std::string (*unfit)(const Case&, const TransportTraits&);
   std::uint64_t (*bytes_per_message)(const Case&);  // payload, all directions added
   void (*observe)(const Case&, const LaunchBoard&, std::vector<Observation>&);
-  // Why the launch's figures are not what they seem, which makes them invalid; empty when they are.
+  // What became of the launch that a reader of its figures must know; empty when there is nothing.
   std::string (*remark)(const Case&, const LaunchBoard&);
+  // Why what it observed is not what a link that holds so much leads one to expect; empty when it is.
+  std::string (*unexpected)(const Case&, const CapacityFacts&, const std::vector<Observation>&);
   // The links that a launch of the case makes, each as a case that has such a one.
   std::vector<Case> (*links_of)(const Case&);
   std::unique_ptr<Work> (*make)(const Case&, const Shape&, const TrialOptions&);
@@ -113,6 +115,13 @@ WorkloadEntry described_workload() {
       .remark = [](const Case& benchmark_case, const LaunchBoard& board) -> std::string {
         if constexpr (requires { Workload::remark(benchmark_case, board); }) {
           return Workload::remark(benchmark_case, board);
+        }
+        return {};
+      },
+      .unexpected = [](const Case& benchmark_case, const CapacityFacts& capacity,
+                       const std::vector<Observation>& observations) -> std::string {
+        if constexpr (requires { Workload::unexpected(benchmark_case, capacity, observations); }) {
+          return Workload::unexpected(benchmark_case, capacity, observations);
         }
         return {};
       },

@@ -163,8 +163,10 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   }
   measurement.verdict = judge_launch(benchmark_case, measurement);
   if (std::string remark = workload->remark(benchmark_case, *board); !remark.empty()) {
-    measurement.verdict.grade = Grade::invalid;
-    measurement.verdict.reasons.insert(measurement.verdict.reasons.begin(), std::move(remark));
+    // First, but not before what made the launch noisy or invalid.
+    std::vector<std::string>& reasons = measurement.verdict.reasons;
+    reasons.insert(measurement.verdict.grade == Grade::ok ? reasons.begin() : reasons.end(),
+                   std::move(remark));
   }
   return measurement;
 }

@@ -132,11 +132,12 @@ TEST(CaseTable, HasNoFiguresForWhatDidNotComplete) {
   CaseSummary summary = stream("pipe");
   summary.observations = {{"completed", "ratio", statistic(1)}};
   EXPECT_THAT(case_table({summary}, false, 0), HasSubstr("1.23 M/s"));
-  summary.observations = {{"completed", "ratio", statistic(0)}, {"deadlock", "rounds", statistic(1)}};
+  summary.observations = {{"completed", "ratio", statistic(0)},
+                          {"deadlock_after", "messages", statistic(128)}};
   const auto lines = lines_of(case_table({summary}, false, 0));
   EXPECT_THAT(words_of(lines[2]), ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "–",
                                               "–", "–", "–", "ok"));
-  EXPECT_EQ(lines[3], "      completed 0, deadlock 1 rounds");
+  EXPECT_EQ(lines[3], "      completed 0, deadlock_after 128 messages");
 }
 
 TEST(CaseTable, ColoursNothingUnlessAsked) {

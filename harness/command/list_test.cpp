@@ -252,5 +252,17 @@ TEST_F(ListTest, TheQuickSuiteIsBroadAndRepeatsEnoughForAnInterval) {
   }
 }
 
+TEST_F(ListTest, TheSmokeSuiteMeetsEveryWorkloadInMoreThanOnePlacement) {
+  if (workbench_.topology().pus().size() < 2) GTEST_SKIP() << "one processor has few placements";
+  const Suite smoke = load_suite("smoke");
+  std::map<std::string, std::set<std::string>> placements;
+  for (const PlannedCase& planned : workbench_.plan(smoke, {}, smoke.seed.value()).cases) {
+    placements[planned.benchmark_case.workload].insert(planned.benchmark_case.placement);
+  }
+  for (const std::string& workload : workbench_.workload_names()) {
+    EXPECT_GE(placements[workload].size(), 2u) << workload;
+  }
+}
+
 }  // namespace
 }  // namespace ipcmark

@@ -260,8 +260,15 @@ class Run {
         measurement.verdict.grade = Grade::invalid;
         measurement.verdict.reasons.push_back("the clock was found disordered between processors");
       }
+      const CapacityFacts& capacity = capacities_[probe_key(planned.benchmark_case)];
+      std::string unexpected = workload_of(planned.benchmark_case)
+                                   .unexpected(planned.benchmark_case, capacity, measurement.observations);
+      if (!unexpected.empty()) {
+        measurement.verdict.grade = std::max(measurement.verdict.grade, Grade::noisy);
+        measurement.verdict.reasons.insert(measurement.verdict.reasons.begin(), std::move(unexpected));
+      }
       journal_.append(LaunchRecord{.benchmark_case = planned.benchmark_case,
-                                   .capacity = capacities_[probe_key(planned.benchmark_case)],
+                                   .capacity = capacity,
                                    .round = round,
                                    .order = ++order_,
                                    .started = started,
