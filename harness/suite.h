@@ -1,7 +1,8 @@
 // A named grid of cases, as a suite file or the command line asks for it: plain data, not yet matched to a
 // machine.
 //
-// A suite file is one JSON object. Unknown keys are an error, and so is a key that stands twice. Keys and what they fill:
+// A suite file is one JSON object. Unknown keys are an error, and so is a key that stands twice. Keys and
+// what they fill:
 //
 //   {
 //     "name": "quick",                  Suite::name; [a-z0-9_-]+
