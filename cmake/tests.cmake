@@ -1,6 +1,9 @@
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
+# All that the tests need, and no more.
+add_custom_target(tests)
+
 # One executable per directory, one CTest entry per test. Tests that fork processes which wait, spin or hold kernel
 # objects take the lock `processors`, so that no two of them share the machine under `ctest -j`.
 function(add_gtest name)
@@ -10,6 +13,7 @@ function(add_gtest name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
+  add_dependencies(tests ${name})
   set(properties TIMEOUT 180 LABELS ${name})
   if(arg_SERIAL)
     list(APPEND properties RESOURCE_LOCK processors)

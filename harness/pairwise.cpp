@@ -11,37 +11,34 @@
 namespace ipcmark {
 namespace {
 
-// What a row meets: its values, and its pairs of two values; both numbered from 0 over all rows.
-struct Met {
-  struct Pair {
-    std::size_t number;
-    std::size_t first, second;  // the two values
-  };
-  std::vector<std::size_t> values;
-  std::vector<Pair> pairs;
-};
-
-class Numbering {
+// Numbers the values of all columns from 0, so that a pair of two values is a place in a square table.
+class Values {
  public:
-  Met of(const std::vector<unsigned>& row) {
-    Met met;
-    for (std::size_t column = 0; column < row.size(); ++column) {
-      met.values.push_back(values_.try_emplace({column, row[column]}, values_.size()).first->second);
-    }
-    for (std::size_t a = 0; a < row.size(); ++a) {
-      for (std::size_t b = a + 1; b < row.size(); ++b) {
-        const std::pair key{met.values[a], met.values[b]};
-        met.pairs.push_back({pairs_.try_emplace(key, pairs_.size()).first->second, key.first, key.second});
+  explicit Values(std::span<const std::vector<unsigned>> rows) {
+    for (const auto& row : rows) {
+      std::vector<std::size_t>& numbers = rows_.emplace_back();
+      for (std::size_t column = 0; column < row.size(); ++column) {
+        numbers.push_back(numbers_.try_emplace({column, row[column]}, numbers_.size()).first->second);
       }
     }
-    return met;
   }
-  std::size_t values() const { return values_.size(); }
-  std::size_t pairs() const { return pairs_.size(); }
+  std::size_t count() const { return numbers_.size(); }
+  const std::vector<std::size_t>& of(std::size_t row) const { return rows_[row]; }
+
+  // Calls VISIT(place of the pair, one value, other value) for every pair of values in a row.
+  template <class Visit>
+  void each_pair_of(std::size_t row, Visit visit) const {
+    const std::vector<std::size_t>& values = rows_[row];
+    for (std::size_t a = 0; a < values.size(); ++a) {
+      for (std::size_t b = a + 1; b < values.size(); ++b) {
+        visit(values[a] * count() + values[b], values[a], values[b]);
+      }
+    }
+  }
 
  private:
-  std::map<std::pair<std::size_t, unsigned>, std::size_t> values_;
-  std::map<std::pair<std::size_t, std::size_t>, std::size_t> pairs_;
+  std::map<std::pair<std::size_t, unsigned>, std::size_t> numbers_;
+  std::vector<std::vector<std::size_t>> rows_;
 };
 
 struct Candidate {
@@ -57,14 +54,13 @@ struct Candidate {
 
 PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::uint64_t seed,
                              const std::function<bool(std::size_t row)>& admissible) {
-  Numbering numbering;
-  std::vector<Met> met;
-  for (const auto& row : rows) met.push_back(numbering.of(row));
-  std::vector<bool> pair_met(numbering.pairs());
-  std::vector<bool> value_met(numbering.values());
+  const Values values(rows);
+  std::vector<bool> pair_met(values.count() * values.count());
+  std::vector<bool> value_met(values.count());
   const auto missing_in = [&](std::size_t row) {
-    return std::ranges::count_if(met[row].pairs,
-                                 [&](const Met::Pair& pair) { return !pair_met[pair.number]; });
+    std::size_t missing = 0;
+    values.each_pair_of(row, [&](std::size_t pair, std::size_t, std::size_t) { missing += !pair_met[pair]; });
+    return missing;
   };
 
   std::vector<std::size_t> order(rows.size());
@@ -75,19 +71,20 @@ PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::u
   PairwiseCover cover;
   std::vector<std::size_t> refused;
   std::priority_queue<Candidate> candidates;
-  for (std::size_t i = 0; i < order.size(); ++i) candidates.push({met[order[i]].pairs.size(), i, order[i]});
+  for (std::size_t i = 0; i < order.size(); ++i) candidates.push({missing_in(order[i]), i, order[i]});
   while (!candidates.empty()) {
     Candidate best = candidates.top();
     candidates.pop();
-    const auto gain = static_cast<std::size_t>(missing_in(best.row));
+    const std::size_t gain = missing_in(best.row);
     if (gain == 0) continue;
     if (gain < best.gain) {  // a gain only ever falls, so the first that has not is the largest
       best.gain = gain;
       candidates.push(best);
     } else if (admissible(best.row)) {
       cover.chosen.push_back(best.row);
-      for (const std::size_t value : met[best.row].values) value_met[value] = true;
-      for (const Met::Pair& pair : met[best.row].pairs) pair_met[pair.number] = true;
+      for (const std::size_t value : values.of(best.row)) value_met[value] = true;
+      values.each_pair_of(best.row,
+                          [&](std::size_t pair, std::size_t, std::size_t) { pair_met[pair] = true; });
     } else {
       refused.push_back(best.row);
     }
@@ -95,18 +92,20 @@ PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::u
 
   // Those that miss least come first: their reason is most likely about just that. A value that no row could
   // bring is told once, and not again with each value it could have met.
-  std::ranges::stable_sort(refused, {}, missing_in);
+  std::vector<std::size_t> missing(rows.size());
+  for (const std::size_t row : refused) missing[row] = missing_in(row);
+  std::ranges::stable_sort(refused, {}, [&](std::size_t row) { return missing[row]; });
   std::vector<bool> value_told = value_met;
   for (const std::size_t row : refused) {
     bool tells = false;
-    for (const std::size_t value : met[row].values) {
+    for (const std::size_t value : values.of(row)) {
       tells |= !value_told[value];
       value_told[value] = true;
     }
-    for (const Met::Pair& pair : met[row].pairs) {
-      tells |= !pair_met[pair.number] && value_met[pair.first] && value_met[pair.second];
-      pair_met[pair.number] = true;
-    }
+    values.each_pair_of(row, [&](std::size_t pair, std::size_t one, std::size_t other) {
+      tells |= !pair_met[pair] && value_met[one] && value_met[other];
+      pair_met[pair] = true;
+    });
     if (tells) cover.refused.push_back(row);
   }
   return cover;

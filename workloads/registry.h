@@ -163,8 +163,9 @@ WorkloadEntry erased_workload_entry() {
   return entry;
 }
 
-template <Transport T>
-bool register_transport() {
+// With the workloads W, and those that go through workloads/any_link.h. For tests that need no more.
+template <Transport T, template <class> class... W>
+bool register_transport_with() {
   using S = SenderEnd<T>;
   using R = ReceiverEnd<T>;
   static_assert(CopySender<S> || LoanSender<S>,
@@ -181,8 +182,7 @@ bool register_transport() {
   entry.traits.receivers_are_polled = HasDescriptor<R>;
   entry.traits.rendezvous = rendezvous_of<T>;
   entry.traits.unbounded = HasUnbounded<T>;
-  entry.workloads = {workload_entry<PingPong, T>(), workload_entry<Stream, T>(), workload_entry<Mailbox, T>(),
-                     workload_entry<Duplex, T>(), workload_entry<Pairs, T>()};
+  entry.workloads = {workload_entry<W, T>()...};
   entry.make_probe = [](const Case& benchmark_case, const Shape& shape) {
     return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
       return std::make_unique<CapacityProbe<Form>>(benchmark_case, shape);
@@ -208,6 +208,11 @@ bool register_transport() {
   }
   Registry::instance().add(std::move(entry));
   return true;
+}
+
+template <Transport T>
+bool register_transport() {
+  return register_transport_with<T, PingPong, Stream, Mailbox, Duplex, Pairs>();
 }
 
 }  // namespace ipcmark

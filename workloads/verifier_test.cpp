@@ -131,10 +131,11 @@ using WorkingRing = FaultyRing<Fault::none>;
 using LosingRing = FaultyRing<Fault::loses>;
 using RepeatingRing = FaultyRing<Fault::repeats>;
 using ReorderingRing = FaultyRing<Fault::reorders>;
-IPCMARK_TRANSPORT(WorkingRing);
-IPCMARK_TRANSPORT(LosingRing);
-IPCMARK_TRANSPORT(RepeatingRing);
-IPCMARK_TRANSPORT(ReorderingRing);
+[[maybe_unused]] const bool registered_working = register_transport_with<WorkingRing, Stream, Mailbox>();
+[[maybe_unused]] const bool registered_losing = register_transport_with<LosingRing, Stream, Mailbox>();
+[[maybe_unused]] const bool registered_repeating = register_transport_with<RepeatingRing, Stream, Mailbox>();
+[[maybe_unused]] const bool registered_reordering =
+    register_transport_with<ReorderingRing, Stream, Mailbox>();
 
 constexpr std::uint64_t messages = 100;
 

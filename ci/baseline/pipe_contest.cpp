@@ -1,4 +1,5 @@
 #include "ci/baseline/kernel_contest.h"
+#include "ci/baseline/unregistered.h"
 #include "transports/pipe.cpp"
 
 namespace ipcmark::accuracy {

@@ -3,6 +3,7 @@
 
 #include "ci/baseline/side_by_side.h"
 #include "ci/baseline/two_index_ring.h"
+#include "ci/baseline/unregistered.h"
 #include "harness/cache_line.h"
 #include "workloads/ping_pong.h"
 

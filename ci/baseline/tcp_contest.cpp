@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "ci/baseline/kernel_contest.h"
+#include "ci/baseline/unregistered.h"
 #include "transports/tcp.cpp"
 
 namespace ipcmark::accuracy {

@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 
 #include "ci/baseline/kernel_contest.h"
+#include "ci/baseline/unregistered.h"
 #include "transports/unix_stream.cpp"
 
 namespace ipcmark::accuracy {
