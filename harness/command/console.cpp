@@ -40,8 +40,11 @@ std::string further_of(const Case& c) {
 
 std::string observed(const ObservationSummary& observation) {
   const double value = observation.statistic.median;
-  if (observation.unit == "ns") return fmt::format("{} {}", observation.name, format_ns(value));
+  if (observation.unit == "ns" || observation.unit.starts_with("ns,"))
+    return fmt::format("{} {}", observation.name, format_ns(value));
   if (observation.unit == "ratio") return fmt::format("{} {:.3g}", observation.name, value);
+  if (observation.unit == "1: yes" && (value == 0 || value == 1))
+    return fmt::format("{} {}", observation.name, value == 1 ? "yes" : "no");
   return fmt::format("{} {} {}", observation.name,
                      value < 1000 ? fmt::format("{:.4g}", value) : format_si(value), observation.unit);
 }

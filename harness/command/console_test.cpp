@@ -85,12 +85,16 @@ TEST(CaseTable, SaysWhatACaseHasBeyondTheParametersOfAllAndWhatItObserved) {
   summary.benchmark_case.overflow = Overflow::drop_new;
   summary.benchmark_case.work = 10;
   summary.observations = {{"dropped", "messages", statistic(12'300)},
+                          {"opened_by_fork", "1: yes", statistic(1)},
+                          {"close", "ns, median", statistic(2'500)},
                           {"jain_index", "ratio", statistic(0.98765)},
                           {"create", "ns", statistic(1'500)}};
   const auto lines = lines_of(case_table({summary, stream("fifo")}, false, 0));
   ASSERT_EQ(lines.size(), 5u);
   EXPECT_THAT(lines[2], HasSubstr("same_l3    overflow:drop_new work:10"));
-  EXPECT_EQ(lines[3], "      dropped 12.3 k messages, jain_index 0.988, create 1.50 µs");
+  EXPECT_EQ(
+      lines[3],
+      "      dropped 12.3 k messages, opened_by_fork yes, close 2.50 µs, jain_index 0.988, create 1.50 µs");
 }
 
 TEST(CaseTable, GroupsByWorkloadAndAlignsAllLinesOfAGroup) {
