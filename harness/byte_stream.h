@@ -2,22 +2,33 @@
 // inside the message. Shared by every transport whose kernel object is a byte stream.
 //
 // Operations tells how to move bytes: `ssize_t put(int fd, const std::byte*, size_t, Wait)`, `ssize_t
-// take(int fd, std::byte*, size_t, Wait)` as write(2) and read(2) do, sleeping only with Wait::block; `void
-// end(Descriptor&)` makes the other side see the end of the stream.
+// put_parts(int fd, std::span<iovec>, Wait)`, `ssize_t take(int fd, std::byte*, size_t, Wait)` as write(2),
+// writev(2) and read(2) do, sleeping only with Wait::block; `void end(Descriptor&)` makes the other side see
+// the end of the stream.
+//
+// Messages of several sizes are framed: each one's size, 4 bytes in the machine's order, goes before it. Size
+// and message go out in one call. They come in by two, since the second's length is what the first brings;
+// reading ahead would save calls, and keep messages where no capacity counts them.
 #pragma once
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <system_error>
 
 #include "harness/contract.h"
 #include "harness/descriptor.h"
+#include "harness/sized_slot.h"
 #include "harness/wait.h"
 
 namespace ipcmark {
@@ -34,18 +45,50 @@ inline void set_nonblocking(int fd) {
   }
 }
 
+using Frame = std::uint32_t;  // the size before a message
+
 template <class Operations>
 class ByteStreamSender {
  public:
+  static constexpr std::size_t frame_bytes = sizeof(Frame);
+
   ByteStreamSender(Descriptor stream, Wait wait)
       : stream_(std::move(stream)), wait_(wait), ready_(wait, POLLOUT) {}
 
   Io send(std::span<const std::byte> message) {
-    while (sent_bytes_ < message.size()) {
-      const ssize_t put =
-          Operations::put(stream_.get(), message.data() + sent_bytes_, message.size() - sent_bytes_, wait_);
-      if (put >= 0) {
-        sent_bytes_ += static_cast<std::size_t>(put);
+    return send_all(message.size(), [&] {
+      return Operations::put(stream_.get(), message.data() + sent_bytes_, message.size() - sent_bytes_,
+                             wait_);
+    });
+  }
+  Io send_sized(std::span<const std::byte> message) {
+    auto frame = static_cast<Frame>(message.size());
+    return send_all(frame_bytes + message.size(), [&] {
+      const std::size_t of_frame = std::min(sent_bytes_, frame_bytes), of_message = sent_bytes_ - of_frame;
+      // An iovec does not say that it is read only; an empty one is passed over.
+      std::array<iovec, 2> parts{
+          iovec{reinterpret_cast<std::byte*>(&frame) + of_frame, frame_bytes - of_frame},
+          iovec{const_cast<std::byte*>(message.data()) + of_message, message.size() - of_message}};
+      return Operations::put_parts(stream_.get(), parts, wait_);
+    });
+  }
+
+  Io finish() {
+    Operations::end(stream_);
+    return Io::done;
+  }
+  void wait_to_send() { ready_(stream_.get()); }
+  bool within_message() const { return sent_bytes_ != 0; }
+  int fd() const { return stream_.get(); }
+
+ private:
+  // `put()` writes on from sent_bytes_.
+  template <class Put>
+  Io send_all(std::size_t bytes, Put put) {
+    while (sent_bytes_ < bytes) {
+      const ssize_t written = put();
+      if (written >= 0) {
+        sent_bytes_ += static_cast<std::size_t>(written);
       } else if (means_again(errno)) {
         return Io::again;
       } else if (means_gone(errno)) {
@@ -58,19 +101,10 @@ class ByteStreamSender {
     return Io::done;
   }
 
-  Io finish() {
-    Operations::end(stream_);
-    return Io::done;
-  }
-  void wait_to_send() { ready_(stream_.get()); }
-  bool within_message() const { return sent_bytes_ != 0; }
-  int fd() const { return stream_.get(); }
-
- private:
   Descriptor stream_;
   Wait wait_;
   ReadyWait ready_;
-  std::size_t sent_bytes_ = 0;  // of the message under way
+  std::size_t sent_bytes_ = 0;  // of the message under way, its frame included
 };
 
 template <class Operations>
@@ -80,23 +114,18 @@ class ByteStreamReceiver {
       : stream_(std::move(stream)), wait_(wait), ready_(wait, POLLIN) {}
 
   Io receive(std::span<std::byte> message) {
-    while (received_bytes_ < message.size()) {
-      const ssize_t taken = Operations::take(stream_.get(), message.data() + received_bytes_,
-                                             message.size() - received_bytes_, wait_);
-      if (taken > 0) {
-        received_bytes_ += static_cast<std::size_t>(taken);
-      } else if (taken == 0 || means_gone(errno)) {
-        if (received_bytes_ == 0) return Io::closed;
-        throw std::system_error(EPROTO, std::generic_category(),
-                                "end of stream " + std::to_string(received_bytes_) + " B into a message of " +
-                                    std::to_string(message.size()) + " B");
-      } else if (means_again(errno)) {
-        return Io::again;
-      } else if (errno != EINTR) {
-        throw std::system_error(errno, std::generic_category(), Operations::take_name);
-      }
-    }
+    const Io io = receive_until(message.size(), message, 0);
+    if (io == Io::done) received_bytes_ = 0;
+    return io;
+  }
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
+    if (const Io io = receive_until(frame_.size(), frame_, 0); io != Io::done) return io;
+    Frame size;
+    std::memcpy(&size, frame_.data(), sizeof size);
+    require_size(size, buffer.size());
+    if (const Io io = receive_until(frame_.size() + size, buffer, frame_.size()); io != Io::done) return io;
     received_bytes_ = 0;
+    message_bytes = size;
     return Io::done;
   }
 
@@ -104,10 +133,33 @@ class ByteStreamReceiver {
   int fd() const { return stream_.get(); }
 
  private:
+  // Until so many bytes have come of the message under way, its frame included; `into` begins at byte
+  // `first`.
+  Io receive_until(std::size_t bytes, std::span<std::byte> into, std::size_t first) {
+    while (received_bytes_ < bytes) {
+      const ssize_t taken = Operations::take(stream_.get(), into.data() + (received_bytes_ - first),
+                                             bytes - received_bytes_, wait_);
+      if (taken > 0) {
+        received_bytes_ += static_cast<std::size_t>(taken);
+      } else if (taken == 0 || means_gone(errno)) {
+        if (received_bytes_ == 0) return Io::closed;
+        throw std::system_error(EPROTO, std::generic_category(),
+                                "end of stream " + std::to_string(received_bytes_) + " B into a message of " +
+                                    std::to_string(bytes) + " B");
+      } else if (means_again(errno)) {
+        return Io::again;
+      } else if (errno != EINTR) {
+        throw std::system_error(errno, std::generic_category(), Operations::take_name);
+      }
+    }
+    return Io::done;
+  }
+
   Descriptor stream_;
   Wait wait_;
   ReadyWait ready_;
-  std::size_t received_bytes_ = 0;  // of the message under way
+  std::size_t received_bytes_ = 0;  // of the message under way, its frame included
+  std::array<std::byte, sizeof(Frame)> frame_{};
 };
 
 }  // namespace ipcmark

@@ -119,6 +119,19 @@ bool parse_hops(std::string_view text, Case& c) {
   return word_begun && (c.hops = text, true);
 }
 
+// In one order, so that one mix has one id.
+bool parse_mix_into(std::string_view text, Case& c) {
+  if (text == "none") return c.mix = text, true;
+  const auto shares = parse_mix(text);
+  if (!shares) return false;
+  c.mix.clear();
+  for (const SizeShare& share : *shares) {
+    c.mix += fmt::format("{}{}:{}", c.mix.empty() ? "" : "+", format_bytes(share.bytes), share.weight);
+  }
+  c.message_bytes = shares->back().bytes;
+  return true;
+}
+
 // A command may hold what ids and lists are made of; then, as everything but plain letters, its bytes stand
 // as %XX (RFC 3986, section 2.1).
 bool stands_for_itself(char letter) {
@@ -181,7 +194,10 @@ constexpr std::array parameters{
               "names joined by +: pipe+tcp+posix_shm", nullptr, [](const Case& c) { return c.hops; },
               parse_hops},
     Parameter{"filter", "--filter", "command that each filter of a pipeline runs",
-              "a command; bytes may stand as %XX, a comma must (%2C)", nullptr, filter_text, parse_filter}};
+              "a command; bytes may stand as %XX, a comma must (%2C)", nullptr, filter_text, parse_filter},
+    Parameter{"mix", "--size", "sizes with weights (64:90,4Ki:10) are one mix of messages",
+              "sizes with weights joined by +, each weight at least 1 in 65536: 64:90+4Ki:10", nullptr,
+              [](const Case& c) { return c.mix; }, parse_mix_into}};
 
 }  // namespace
 
@@ -338,6 +354,35 @@ std::string format_bytes(std::uint64_t bytes) {
     if (bytes != 0 && bytes % size == 0) return fmt::format("{}{}", bytes / size, unit.suffix);
   }
   return std::to_string(bytes);
+}
+
+std::optional<std::vector<SizeShare>> parse_mix(std::string_view text) {
+  constexpr std::size_t most_sizes = 256;
+  std::vector<SizeShare> shares;
+  std::uint64_t total = 0;
+  for (bool more = true; more;) {
+    const auto plus = text.find('+');
+    const std::string_view word = text.substr(0, plus);
+    more = plus != std::string_view::npos;
+    if (more) text.remove_prefix(plus + 1);
+    const auto colon = word.find(':');
+    if (colon == std::string_view::npos || shares.size() == most_sizes) return std::nullopt;
+    const auto bytes = parse_bytes(word.substr(0, colon));
+    const auto weight = digits(word.substr(colon + 1));
+    if (!bytes || !weight || *weight == 0 || *weight > most_at_once) return std::nullopt;
+    total += *weight;
+    shares.push_back({*bytes, *weight});
+  }
+  std::ranges::sort(shares, {}, &SizeShare::bytes);
+  const bool twice = std::ranges::adjacent_find(shares, {}, &SizeShare::bytes) != shares.end();
+  const bool too_rare =
+      std::ranges::any_of(shares, [&](const SizeShare& share) { return share.weight * rarest_size < total; });
+  return twice || too_rare ? std::nullopt : std::optional(std::move(shares));
+}
+
+std::uint64_t smallest_message(const Case& c) {
+  const auto shares = parse_mix(c.mix);
+  return shares ? shares->front().bytes : c.message_bytes;
 }
 
 std::string case_id(const Case& c) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ipcmark {
 
@@ -68,7 +69,7 @@ struct Capacity {
 struct Case {
   std::string workload{};
   std::string transport{};
-  std::uint64_t message_bytes = 64;
+  std::uint64_t message_bytes = 64;  // of a mix the largest size
   Capacity capacity{};
   Wait send_wait = Wait::block;
   Wait receive_wait = Wait::block;
@@ -93,6 +94,8 @@ struct Case {
   std::string hops = "none";      // transports joined by '+': hop i of a pipeline goes over the i-th, modulo
                                   // their number; none: all over the case's own
   std::string filter = "none";    // the command that each filter of a pipeline runs; none: its own code
+  std::string mix = "none";       // sizes of the messages and their weights, see parse_mix(); none: all have
+                                  // message_bytes
 
   friend auto operator<=>(const Case&, const Case&) = default;
 };
@@ -148,5 +151,20 @@ std::span<const Wait> all_waits();
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 // 4096 -> "4Ki"; a number that is no multiple of a binary unit stays as it is.
 std::string format_bytes(std::uint64_t bytes);
+
+// A size of a mix, and its weight among the weights of all.
+struct SizeShare {
+  std::uint64_t bytes = 0;
+  std::uint64_t weight = 0;
+  friend bool operator==(const SizeShare&, const SizeShare&) = default;
+};
+// A weight is a whole number up to 10^9, and at least this part of all: 1 in so many messages.
+inline constexpr std::uint64_t rarest_size = 65'536;
+// "64:90+4Ki:10", in any order, no size twice, at most 256 of them; ascending by size. nullopt when
+// malformed.
+std::optional<std::vector<SizeShare>> parse_mix(std::string_view text);
+inline bool is_mix(const Case& benchmark_case) { return benchmark_case.mix != "none"; }
+// Of the case's messages.
+std::uint64_t smallest_message(const Case& benchmark_case);
 
 }  // namespace ipcmark

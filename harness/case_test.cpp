@@ -129,6 +129,63 @@ TEST(CaseId, NamesAFurtherParameterOnlyWhereItIsNotNeutral) {
   EXPECT_EQ(parse_case_id(plain + "/work:1/burst:2"), std::nullopt);
 }
 
+TEST(FurtherParameters, AMixHasOneTextAndBringsTheLargestSize) {
+  const std::span<const Parameter> table = further_parameters();
+  const auto row = std::ranges::find(table, std::string_view("mix"), &Parameter::key);
+  ASSERT_NE(row, table.end());
+  for (const std::string_view text : {"64:90+4Ki:10", "4096:10+64:90", "4Ki:10+64:90"}) {
+    Case c;
+    EXPECT_TRUE(row->parse(text, c)) << text;
+    EXPECT_EQ(c.mix, "64:90+4Ki:10");
+    EXPECT_EQ(c.message_bytes, 4096u);
+    EXPECT_TRUE(is_mix(c));
+    EXPECT_EQ(smallest_message(c), 64u);
+    EXPECT_TRUE(case_id(c).ends_with("/mix:64:90+4Ki:10"));
+    EXPECT_EQ(parse_case_id(case_id(c)), c);
+    // Of another size than its mix says, or in another order: not what case_id writes.
+    std::string id = case_id(c);
+    id.replace(id.find("size:4Ki"), 8, "size:64");
+    EXPECT_EQ(parse_case_id(id), std::nullopt);
+  }
+  EXPECT_FALSE(is_mix(Case{}));
+  EXPECT_EQ(smallest_message(Case{}), 64u);
+  EXPECT_EQ(case_id(Case{}).find("mix"), std::string::npos);
+}
+
+TEST(Mixes, AreSizesWithWeights) {
+  using Shares = std::vector<SizeShare>;
+  EXPECT_EQ(parse_mix("64:90+4Ki:10"), (Shares{{64, 90}, {4096, 10}}));
+  EXPECT_EQ(parse_mix("64:1"), (Shares{{64, 1}}));
+  EXPECT_EQ(parse_mix("1:65535+2:1"), (Shares{{1, 65'535}, {2, 1}}));
+  for (const std::string_view bad : {"",
+                                     "none",
+                                     "64",
+                                     "64:",
+                                     ":90",
+                                     "64:0",
+                                     "64:-1",
+                                     "64:1.5",
+                                     "64:90+",
+                                     "+64:90",
+                                     "64:90+4Ki",
+                                     "64+4Ki:10",
+                                     "0:1",
+                                     "64:1:2",
+                                     "64:90,4Ki:10",
+                                     "64:90 +4Ki:10",
+                                     "64:1+64:2",
+                                     "4Ki:1+4096:1",
+                                     "1:65536+2:1",
+                                     "64:1000000001",
+                                     "64:99999999999999999999"}) {
+    EXPECT_EQ(parse_mix(bad), std::nullopt) << bad;
+  }
+  std::string many = "1:1";
+  for (int i = 2; i <= 256; ++i) many += "+" + std::to_string(i) + ":1";
+  EXPECT_TRUE(parse_mix(many));
+  EXPECT_EQ(parse_mix(many + "+257:1"), std::nullopt);
+}
+
 TEST(FurtherParameters, ReadBackTheirOwnTextAndRefuseOtherWords) {
   for (const Parameter& parameter : further_parameters()) {
     Case c;

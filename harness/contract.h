@@ -45,7 +45,8 @@ struct Unsupported : std::runtime_error {
 
 // What is asked of a link.
 struct Shape {
-  std::size_t message_bytes = 64;
+  std::size_t message_bytes = 64;  // of each message; mixed: of the largest, with what a transport adds to it
+  bool mixed = false;              // messages differ in size
   Capacity capacity{};
   unsigned senders = 1;
   unsigned receivers = 1;
@@ -177,6 +178,20 @@ template <class R>
 concept LoanReceiver = ReceiverBase<R> && requires(R receiver, std::span<const std::byte>& message) {
   { receiver.peek(message) } -> std::same_as<Io>;
   { receiver.release() } -> std::same_as<Io>;
+};
+
+// The same for messages of any size from 1 byte to the largest (Shape::mixed), each received as long as it
+// was sent; a link is used by these verbs, or by those that lend a slot, which then tells its message's size
+// (harness/sized_slot.h). A stream of bytes sends the size before each message, in the same call, and says as
+// frame_bytes how much that is. A receiver's buffer has the largest size.
+template <class S>
+concept SizedSender = SenderBase<S> && requires(S sender, std::span<const std::byte> message) {
+  { sender.send_sized(message) } -> std::same_as<Io>;
+};
+template <class R>
+concept SizedReceiver = ReceiverBase<R> &&
+    requires(R receiver, std::span<std::byte> buffer, std::size_t& message_bytes) {
+  { receiver.receive_sized(buffer, message_bytes) } -> std::same_as<Io>;
 };
 
 // The capacity as the mechanism reports it once opened; nullopt when it does not say.

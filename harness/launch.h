@@ -72,6 +72,7 @@ struct RoleBoard {
   std::uint64_t begin_ns;  // of the timed part, as this role saw it
   std::uint64_t end_ns;
   std::uint64_t timed_messages;
+  std::uint64_t timed_bytes;  // sent, of a mix of sizes
   std::uint64_t warm_up_messages;
   std::uint64_t messages_per_sample;  // of the histogram; 0 when this role keeps none
   bool tries_counted;                 // whether the next two are told

@@ -104,19 +104,31 @@ void SequenceChecker::observe_every_byte(std::span<const std::byte> message) {
 }
 
 void SequenceChecker::observe_unexpected(std::uint64_t stamp, bool intact) {
-  const std::uint64_t limit = counts_.detection_limit;
+  settle(intact ? number_of(stamp, message_bytes_) : std::nullopt);
+}
+
+std::optional<std::uint64_t> SequenceChecker::number_of(std::uint64_t stamp,
+                                                        std::size_t message_bytes) const {
+  const std::uint64_t limit = detection_limit(message_bytes);
   const std::uint64_t ahead = (stamp - next_) % limit;  // limit is a power of two: the borrow does no harm
   const bool behind = ahead >= limit / 2;
   const std::uint64_t distance = behind ? limit - ahead : ahead;
-  const std::uint64_t sequence = behind ? next_ - distance : next_ + distance;
-  if (!intact || make_stamp(sender_, sequence, message_bytes_) != stamp ||
-      (behind && distance > next_ - first_) || (!behind && distance > furthest_ahead)) {
+  const std::uint64_t number = behind ? next_ - distance : next_ + distance;
+  if (make_stamp(sender_, number, message_bytes) != stamp || (behind && distance > next_ - first_) ||
+      (!behind && distance > furthest_ahead)) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+void SequenceChecker::settle(std::optional<std::uint64_t> number) {
+  if (!number) {
     ++counts_.corrupted;
     expect(next_ + 1);
-  } else if (!behind) {
-    pass_over(next_, sequence);
-    expect(sequence + 1);
-  } else if (fill_hole(sequence)) {
+  } else if (*number >= next_) {
+    pass_over(next_, *number);
+    expect(*number + 1);
+  } else if (fill_hole(*number)) {
     --counts_.lost;
     ++counts_.reordered;
   } else {

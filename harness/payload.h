@@ -103,12 +103,17 @@ class SequenceChecker {
   std::uint64_t next() const { return next_; }  // the number expected next
 
  private:
+  friend class MixedSequenceChecker;  // harness/size_mix.h
+
   void expect(std::uint64_t sequence) {
     next_ = sequence;
     expected_stamp_ = make_stamp(sender_, sequence, message_bytes_);
     expected_sum_ = expected_(expected_stamp_);
   }
   void observe_unexpected(std::uint64_t stamp, bool intact);
+  // The number near the one expected that a message with such a stamp has; nullopt when none can have it.
+  std::optional<std::uint64_t> number_of(std::uint64_t stamp, std::size_t message_bytes) const;
+  void settle(std::optional<std::uint64_t> number);  // without one it is corrupted
   void pass_over(std::uint64_t first, std::uint64_t end);
   bool fill_hole(std::uint64_t sequence);
 

@@ -16,6 +16,9 @@ struct PipeOperations {
   static ssize_t put(int fd, const std::byte* bytes, std::size_t count, Wait) {
     return ::write(fd, bytes, count);
   }
+  static ssize_t put_parts(int fd, std::span<iovec> parts, Wait) {
+    return ::writev(fd, parts.data(), static_cast<int>(parts.size()));
+  }
   static ssize_t take(int fd, std::byte* bytes, std::size_t count, Wait) { return ::read(fd, bytes, count); }
   static void end(Descriptor& stream) { stream.reset(); }
 };

@@ -173,6 +173,8 @@ class Planner {
 
     std::vector<Block> blocks;
     for (const Grid& grid : grids) add_blocks(suite.name, grid, blocks);
+    if (!narrowing_.message_bytes.empty())
+      std::erase_if(blocks, [](const Block& b) { return is_mix(b.base); });
     narrow(blocks, narrowing_.message_bytes, &Block::message_bytes);
     narrow(blocks, narrowing_.capacities, &Block::capacities);
     if (!narrowing_.waits.empty()) {
@@ -304,10 +306,10 @@ class Planner {
         for (const Case& base : with_further(suite, plain, grid)) {
           const unsigned roles = roles_of(base);
           within_bound(suite, blocks.size());
-          blocks.push_back({&transport, base, roles, grid.message_bytes, grid.capacities,
-                            choose(grid.waits, transport, every_wait()),
-                            choose(grid.accesses, transport, every_access()),
-                            places(grid.placements, roles)});
+          const auto sizes = is_mix(base) ? std::vector{base.message_bytes} : grid.message_bytes;
+          blocks.push_back(
+              {&transport, base, roles, sizes, grid.capacities, choose(grid.waits, transport, every_wait()),
+               choose(grid.accesses, transport, every_access()), places(grid.placements, roles)});
         }
       }
     }

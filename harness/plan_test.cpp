@@ -108,6 +108,27 @@ WaitChoice wait(std::string_view text) { return parse_wait_choice(text).value();
 AccessChoice access(std::string_view text) { return parse_access_choice(text).value(); }
 PlacementChoice placement(std::string_view text) { return parse_placement_choice(text).value(); }
 
+TEST_F(PlanTest, AMixStandsInThePlaceOfEverySize) {
+  grid().transports = {"pipe"};
+  grid().message_bytes = {64, 1024};
+  grid().further = {{"mix", {"none", "64:9+4Ki:1", "1:1+8Ki:1"}}};
+  EXPECT_THAT(sizes_of(plan().cases), ElementsAre(64, 1024, 4096, 8192));
+  // What it is narrowed to: sizes, or a mix.
+  Narrowing to_sizes;
+  to_sizes.message_bytes = {1024, 4096};
+  EXPECT_THAT(sizes_of(plan(to_sizes).cases), ElementsAre(1024, 4096));
+  EXPECT_THAT(each(plan(to_sizes).cases, is_mix), testing::Each(false));
+  for (const char* mix : {"64:9+4Ki:1", "64:1+4Ki:1"}) {
+    Narrowing to_a_mix;
+    to_a_mix.further = {{"mix", {mix}}};
+    EXPECT_THAT(each(plan(to_a_mix).cases, [](const Case& c) { return c.mix; }), ElementsAre(mix));
+  }
+  // Whether a link can be had is asked for each mix.
+  asked_.clear();
+  plan();
+  EXPECT_EQ(asked_.size(), 4u);
+}
+
 TEST_F(PlanTest, FurtherParametersSpanTheGridAndTakePartInThePlacement) {
   grid().transports = {"pipe"};
   grid().further = {{"senders", {"1", "2"}}, {"work", {"0", "100"}}};

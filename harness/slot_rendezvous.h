@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "harness/contract.h"
+#include "harness/sized_slot.h"
 
 namespace ipcmark {
 
@@ -22,6 +23,13 @@ class SlotRendezvousSender {
   Io send(std::span<const std::byte> message) {
     if (!in_flight_) {
       if (const Io io = slot_.send(message); io != Io::done) return io;
+      in_flight_ = true;
+    }
+    return until_released();
+  }
+  Io send_sized(std::span<const std::byte> message) {
+    if (!in_flight_) {
+      if (const Io io = ipcmark::send_sized(slot_, message); io != Io::done) return io;
       in_flight_ = true;
     }
     return until_released();

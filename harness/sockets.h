@@ -26,6 +26,12 @@ struct SocketOperations {
   static ssize_t put(int fd, const std::byte* bytes, std::size_t count, Wait wait) {
     return ::send(fd, bytes, count, flags(wait));
   }
+  static ssize_t put_parts(int fd, std::span<iovec> parts, Wait wait) {
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    return ::sendmsg(fd, &message, flags(wait));
+  }
   static ssize_t take(int fd, std::byte* bytes, std::size_t count, Wait wait) {
     return ::recv(fd, bytes, count, flags(wait));
   }
@@ -70,18 +76,17 @@ class MessageSocketPeer {
     }
     return Io::done;
   }
+  Io send_sized(std::span<const std::byte> message) { return send(message); }
   Io receive(std::span<std::byte> message) {
-    if (ended_) return Io::closed;
-    ssize_t got;
-    while ((got = ::recv(socket_.get(), message.data(), message.size(), receive_flags_)) < 0) {
-      if (means_again(errno)) return Io::again;
-      if (means_gone(errno)) return Io::closed;
-      if (errno != EINTR) fail("recv");
-    }
-    if (static_cast<std::size_t>(got) == message.size()) return Io::done;
-    ended_ = got == 0;
-    if (ended_) return Io::closed;
-    fail_wrong_size("recv", static_cast<std::size_t>(got), message.size());
+    std::size_t got = 0;
+    if (const Io io = receive_whatever(message, got); io != Io::done) return io;
+    if (got == message.size()) return Io::done;
+    fail_wrong_size("recv", got, message.size());
+  }
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
+    if (const Io io = receive_whatever(buffer, message_bytes); io != Io::done) return io;
+    require_size(message_bytes, buffer.size());
+    return Io::done;
   }
   Io finish() {
     if (finished_) return Io::done;
@@ -99,6 +104,20 @@ class MessageSocketPeer {
   std::optional<CapacityFacts::Limit> limit() const { return send_buffer_limit(socket_.get()); }
 
  private:
+  // `got` may be more than the buffer holds.
+  Io receive_whatever(std::span<std::byte> buffer, std::size_t& got) {
+    if (ended_) return Io::closed;
+    ssize_t bytes;
+    while ((bytes = ::recv(socket_.get(), buffer.data(), buffer.size(), receive_flags_)) < 0) {
+      if (means_again(errno)) return Io::again;
+      if (means_gone(errno)) return Io::closed;
+      if (errno != EINTR) fail("recv");
+    }
+    ended_ = bytes == 0;
+    got = static_cast<std::size_t>(bytes);
+    return ended_ ? Io::closed : Io::done;
+  }
+
   Descriptor socket_;
   int send_flags_;
   int receive_flags_;  // MSG_TRUNC: the true size of a message that is too long is told

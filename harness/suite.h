@@ -23,7 +23,9 @@
 //         "touch": "full",                          full | header; full when absent
 //         "limits": "host",                         host | raised; host when absent
 //         "sched": "other",                         other | fifo:N; other when absent
-//         "senders": [1, 4], ...                    any of further_parameters() (harness/case.h)
+//         "senders": [1, 4], ...                    any of further_parameters() (harness/case.h); a "mix"
+//         other
+//                                                   than none stands in the place of every size
 //       }
 //     ]
 //   }
@@ -107,6 +109,10 @@ struct Suite {
 std::optional<std::vector<std::uint64_t>> parse_sizes(std::string_view text);
 inline constexpr std::string_view sizes_allowed =
     "1 to 1Ti bytes: 64, 4Ki, 1Mi, a range 64..1Mi (powers of two) or 64..1Mi*4";
+
+inline constexpr std::string_view mixes_allowed =
+    "a weight with every size, and no size twice (64:90,4Ki:10); a weight is a whole number, at least 1 in "
+    "65536 of all";
 
 std::optional<WaitChoice> parse_wait_choice(std::string_view text);
 std::string waits_allowed();  // lists the words

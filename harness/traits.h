@@ -27,6 +27,7 @@ struct TransportTraits {
   bool receivers_are_polled = false;         // poll(2) and epoll(7) tell which of several has something
   Rendezvous rendezvous = Rendezvous::none;  // how it gives capacity 0; none: it cannot
   bool unbounded = false;                    // has links whose sender never waits
+  bool mixes = false;                        // its links carry messages of several sizes
   std::vector<std::string> workloads;        // those it was instantiated with
 };
 

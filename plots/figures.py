@@ -199,6 +199,11 @@ def line_label(case: Case, source: str, plain_wait: str | None) -> str:
     return " ".join(words)
 
 
+def size_text(case: Case) -> str:
+    size = units.message_size(case.message_bytes)
+    return f"up to {size}" if case.mix else size
+
+
 def placement_text(placement: str) -> str:
     meaning = PLACEMENTS.get(placement)
     return f"{placement}: {meaning}" if meaning else f"processors {placement}"
@@ -638,7 +643,8 @@ def named_apart(figures: list[Figure]) -> list[Figure]:
 
 
 def figures_of(files: list[ResultFile]) -> list[Figure]:
-    entries = entries_of(files)
+    """Of messages of one size: a mix has no place on an axis of sizes, nor beside what has."""
+    entries = [entry for entry in entries_of(files) if not entry.case.mix]
     figures = [
         *overview(
             entries,

@@ -46,7 +46,7 @@ KERNEL_TRANSPORTS = (
 
 def case_text(case: Case) -> str:
     """A case in one line, without what is as usual."""
-    words = [case.workload, case.transport, units.message_size(case.message_bytes), case.wait, case.placement]
+    words = [case.workload, case.transport, figures.size_text(case), case.wait, case.placement]
     if case.access != "copy":
         words.insert(4, case.access)
     words += filter(None, (figures.conditions_text(figures.conditions(case)),))
@@ -149,8 +149,8 @@ def tile(label: str, what: str, ranked: list[tuple[Estimate, Entry]], metric: fi
 
 
 def plain(entries: list[Entry]) -> list[Entry]:
-    """Of the two workloads that the summary, the table and the figures are about."""
-    return [entry for entry in entries if entry.case.workload in ("ping_pong", "stream")]
+    """Of the two workloads that the summary, the table and the figures are about, with messages of one size."""
+    return [entry for entry in entries if entry.case.workload in ("ping_pong", "stream") and not entry.case.mix]
 
 
 def tiles_of(entries: list[Entry]) -> list[Tile]:
@@ -373,7 +373,19 @@ class Workload:
     samples_title: str = ""
 
 
+MIXES = (
+    "Messages of several sizes, as often as their weights say, in an order that is the same for every transport. A stream of "
+    "bytes sends the size before each message, shared memory keeps it in the slot."
+)
 WORKLOADS = {
+    "stream of a mix": Workload("Throughput of mixed sizes", MIXES),
+    "ping_pong of a mix": Workload(
+        "Round trips of mixed sizes",
+        f"{MIXES} The answer is as large as the message.",
+        "round trips",
+        "round_trip_ns",
+        "RTT p50",
+    ),
     "duplex": Workload(
         "Both directions at once",
         "Each of two processes sends as fast as it can while it receives. A mechanism that goes one way only needs two "
@@ -445,7 +457,7 @@ WORKLOADS = {
 class WorkloadRow:
     transport: str
     variant: str
-    size: int
+    size: str
     parameters: str
     samples: Number
     rate: Number
@@ -461,7 +473,7 @@ class WorkloadSection:
     columns: list[tuple[str, str]]  # observations: name, unit
     placements: list[tuple[str, list[WorkloadRow]]]
     count: int
-    size: int | None  # where all cases have the same, so that it needs no column
+    size: str | None  # where all cases have the same, so that it needs no column
     parameters: bool  # whether any has some
 
 
@@ -469,7 +481,9 @@ def workload_sections(entries: list[Entry]) -> list[WorkloadSection]:
     by_name: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry not in plain([entry]):
-            by_name.setdefault(entry.case.workload, []).append(entry)
+            workload = entry.case.workload
+            mixed = workload in ("ping_pong", "stream")
+            by_name.setdefault(f"{workload} of a mix" if mixed else workload, []).append(entry)
     known = list(WORKLOADS)
     names = sorted(by_name, key=lambda name: (known.index(name) if name in known else len(known), name))
     return [workload_section(name, by_name[name]) for name in names]
@@ -494,7 +508,7 @@ def workload_section(name: str, entries: list[Entry]) -> WorkloadSection:
         row = workload_row(entry, about, columns)
         by_placement.setdefault(entry.case.placement, []).append(row)
     placements = sorted(by_placement.items(), key=lambda item: figures.placement_order(item[0]))
-    sizes = {entry.case.message_bytes for entry in entries}
+    sizes = {figures.size_text(entry.case) for entry in entries}
     return WorkloadSection(
         name,
         about,
@@ -515,7 +529,7 @@ def workload_row(entry: Entry, about: Workload, columns: list[tuple[str, str]]) 
     return WorkloadRow(
         transport=case.transport,
         variant=figures.variant_text(case, entry.source),
-        size=case.message_bytes,
+        size=figures.size_text(case),
         parameters=figures.conditions_text(figures.conditions(case)),
         samples=Number("invalid") if not valid else time_number(None if stuck else samples),
         rate=Number("invalid") if not valid else rate_number(None if stuck else series.estimate("messages_per_second")),
@@ -582,7 +596,8 @@ def capacity_rows(entries: list[Entry]) -> list[CapacityRow]:
     workloads: dict[CapacityRow, list[str]] = {}
     for entry in entries:
         case, capacity = entry.case, entry.series.capacity
-        variant = ", ".join(filter(None, ("" if case.limits == "host" else f"{case.limits} limits", entry.source)))
+        limits = "" if case.limits == "host" else f"{case.limits} limits"
+        variant = ", ".join(filter(None, (case.mix and f"mix {case.mix}", limits, entry.source)))
         row = CapacityRow(
             transport=case.transport,
             variant=variant,
@@ -872,6 +887,7 @@ def page(files: list[ResultFile], drawn: list[Drawn]) -> str:
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["message_size"] = units.message_size
+    environment.filters["case_size"] = figures.size_text
     entries = figures.entries_of(files)
     letters = figures.source_letters(files)
     headline, size, conditions = headline_tables(entries)

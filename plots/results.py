@@ -192,6 +192,7 @@ class Case:
     pairs: int = 0
     hops: str = ""
     filter: str = ""
+    mix: str = ""  # sizes and weights; then message_bytes is the largest
 
     @property
     def further(self) -> str:
@@ -214,7 +215,10 @@ class Case:
         return _both(self.send_access, self.receive_access)
 
 
-_FURTHER = ("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter")
+_FURTHER = (
+    *("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter"),
+    "mix",
+)
 
 
 def _both(send: str, receive: str) -> str:

@@ -41,8 +41,14 @@ LARGEST_QUEUED = 8192
 ROUND_TRIP_SPINNING = {"posix_shm": 420, "sysv_shm": 424}
 PLACEMENT_FACTOR = {"same_pu": 0.42, "same_l3": 1.0, "unpinned": 1.3}
 STARTED = "2024-03-09T14:26:53+01:00"
-FURTHER = ("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter")
-SHAPES = ("quick", "one_case", "one_launch", "all_skipped", "failures", "verdicts", "long_skips", "odd", "raised", "further")
+FURTHER = (
+    *("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter"),
+    "mix",
+)
+SHAPES = (
+    *("quick", "one_case", "one_launch", "all_skipped", "failures", "verdicts", "long_skips", "odd", "raised", "further"),
+    "mixes",
+)
 
 
 def case(workload, transport, size=64, *, wait="block", access="copy", placement="same_l3", capacity="default", **other):
@@ -305,6 +311,14 @@ def further_cases():
     return cases
 
 
+def mixes_cases():
+    """Mixes beside the sizes that they are made of, and apart from these."""
+    cases = [case(w, name, size) for w in ("ping_pong", "stream") for name in ("pipe", "posix_mq") for size in (64, 4096)]
+    for mix, largest in (("64:90+4Ki:10", 4096), ("64:99+64Ki:1", 65536)):
+        cases += [case(w, name, largest, mix=mix) for w in ("ping_pong", "stream", "duplex") for name in ("pipe", "posix_mq")]
+    return cases
+
+
 def quick_cases():
     cases, skipped = [], []
     for workload in ("ping_pong", "stream"):
@@ -358,6 +372,8 @@ def shape_cases(shape):
         ], []
     if shape == "further":
         return further_cases(), [(case("state", "tcp"), "tcp: not on this machine")]
+    if shape == "mixes":
+        return mixes_cases(), []
     cases, skipped = quick_cases()
     if shape == "long_skips":
         skipped = [

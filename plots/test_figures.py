@@ -1,5 +1,6 @@
 """What the figures show, and how they are drawn, against numpy."""
 
+import copy
 import json
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
@@ -351,6 +352,21 @@ def test_further_workloads_are_in_no_figure(further):
         "waits-posix_shm-64B-same_l3",
     ]
     assert {dot.value.launches for figure in drawn for row in figure.rows for dot in row.dots if dot} == {6}
+
+
+def test_mixes_of_sizes_are_in_no_figure_and_change_none(tmp_path):
+    whole = sample.document("mixes")
+    assert {record["ipcmark"]["case"].get("mix") for record in whole["benchmarks"]} > {None, "64:90+4Ki:10"}
+    drawn = []
+    for name, keep in (("all", lambda case: True), ("plain", lambda case: "mix" not in case)):
+        some = copy.deepcopy(whole)
+        some["benchmarks"] = [record for record in some["benchmarks"] if keep(record["ipcmark"]["case"])]
+        some["ipcmark"]["cases"] = [one for one in some["ipcmark"]["cases"] if keep(one["case"])]
+        (tmp_path / f"{name}.json").write_text(json.dumps(some))
+        drawn.append(figures.figures_of([read(tmp_path / f"{name}.json")]))
+    assert drawn[0] == drawn[1]
+    lines = [line for figure in drawn[0] if "by-size" in figure.name for panel in figure.panels for line in panel.lines]
+    assert {point.x for line in lines for point in line.points} == {64, 4096}
 
 
 def test_further_parameters_never_share_a_figure(tmp_path):

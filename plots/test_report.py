@@ -302,6 +302,28 @@ def test_parameters_sizes_and_empty_tries_are_told_where_there_are_some(rendered
     assert ["parameters"] not in workload_table(html, "duplex")[0]
 
 
+def test_mixes_of_sizes_have_tables_of_their_own(rendered):
+    whole, html, _ = rendered("mixes")
+    names = re.findall(r'<span class="count">([\w ]+)</span></h3>', html)
+    assert names == ["stream of a mix", "ping_pong of a mix", "duplex"]
+    titles, rows = workload_table(html, "ping_pong of a mix")
+    assert titles[:4] == [["transport"], ["size"], ["parameters"], ["RTT p50"]]
+    assert [row[:2] for row in rows["pipe", "block"]] == [
+        [["up to 4 KiB"], ["mix 64:90+4Ki:10"]],
+        [["up to 64 KiB"], ["mix 64:99+64Ki:1"]],
+    ]
+    case = {"workload": "stream", "transport": "posix_mq", "size": 65536, "mix": "64:99+64Ki:1"}
+    rate = text_and_interval(values_of(whole, lambda r: r["items_per_second"], **case), units.rate, units.rate_range)
+    assert workload_table(html, "stream of a mix")[1]["posix_mq", "block"][1][2] == rate
+    # What is said of single sizes is said of these alone.
+    summary = html[html.index('id="summary"') : html.index('id="workloads"')]
+    assert "mix 64" not in summary and "64 KiB" not in summary
+    cases = html[html.index('id="cases"') :]
+    assert cases.count('<td class="n">up to 4 KiB</td><td>mix 64:90+4Ki:10</td>') == 6
+    capacity = html[html.index('id="capacity"') :]
+    assert "<small>mix 64:90+4Ki:10</small>" in capacity[: capacity.index("</section>")]
+
+
 def test_a_workload_nobody_has_heard_of_is_shown_with_what_it_observed(rendered):
     _, html, _ = rendered("further")
     titles, rows = workload_table(html, "gossip")

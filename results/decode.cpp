@@ -61,12 +61,17 @@ Case decode_case(const JsonNode& node) {
   c.touch = parsed(node.at("touch"), parse_touch, "full or header");
   c.limits = parsed(node.at("limits"), parse_limits, "host or raised");
   c.sched = node.at("sched").text();
+  const std::uint64_t message_bytes = c.message_bytes;
   for (const Parameter& parameter : further_parameters()) {
     const auto value = node.find(parameter.key);
     if (!value) continue;
     const std::string text = value->is_whole_number() ? std::to_string(value->whole_number()) : value->text();
     if (!parameter.parse(text, c))
       value->fail(fmt::format("must be {}, not {}", parameter.allowed, value->describe()));
+    if (c.message_bytes != message_bytes) {
+      value->fail(fmt::format("must have {} B as its largest size, as message_bytes says, not {}",
+                              message_bytes, value->describe()));
+    }
   }
   return c;
 }

@@ -71,6 +71,14 @@ TEST(SuiteFile, ReadsEveryKey) {
   EXPECT_THAT(grid.further.at("receivers"), ElementsAre("3"));
 }
 
+TEST(SuiteFile, AsksForMixesBesideSizes) {
+  const Suite suite = parse_suite(
+      R"({"name": "m", "grids": [{"workload": "stream", "mix": ["none", "4Ki:10+64:90"]}]})", "my.json");
+  EXPECT_THAT(suite.grids.at(0).further.at("mix"), ElementsAre("none", "64:90+4Ki:10"));
+  EXPECT_THAT(grid_error(R"("mix": "64:90,4Ki:10")"),
+              HasSubstr("mix: must be sizes with weights joined by +"));
+}
+
 TEST(SuiteFile, NamesFileLineAndColumnOfBrokenJson) {
   EXPECT_THAT(error_of("{\n  \"name\": \"x\",,\n}"), StartsWith("my.json:2:15: not valid JSON: "));
   EXPECT_THAT(error_of("{\"name\": 1e999}"), StartsWith("my.json: not valid JSON: "));

@@ -305,6 +305,57 @@ TEST_P(TransportConformance, EveryWaitAndAccessItClaimsWorksWithEveryOther) {
   }
 }
 
+TEST_P(TransportConformance, AMixOfSizesArrivesExactByEveryWaitAndAccessOrIsRefusedWithAReason) {
+  Case mixed = case_of(plain_shape(), "stream");
+  mixed.mix = "1:2+7:1+64:3+5000:1";
+  mixed.message_bytes = 5'000;
+  const std::vector<std::vector<int>> anywhere(2);
+  const TrialContext context{topology(), test_isolation(), -1};
+  if (!traits().mixes) {
+    Shape shape = plain_shape();
+    shape.mixed = true;
+    EXPECT_THAT(why_refused(shape), StartsWith(refusal()));
+    const WorkloadEntry& workload = *transport().find_workload("stream");
+    EXPECT_THAT(workload.unfit(mixed, traits()), StartsWith(traits().name + ": "));
+    return;
+  }
+  std::vector<AccessPair> accesses;
+  for (const Access send : {Access::copy, Access::loan}) {
+    for (const Access receive : {Access::copy, Access::loan}) {
+      if (send == Access::copy ? !traits().copy_send : !traits().loan_send) continue;
+      if (receive == Access::copy ? !traits().copy_receive : !traits().loan_receive) continue;
+      accesses.push_back({send, receive});
+    }
+  }
+  for (const Wait wait : all_waits()) {
+    if (!facts().send_waits.contains(wait) || !facts().receive_waits.contains(wait)) continue;
+    for (const AccessPair access : accesses) {
+      for (const char* workload : {"stream", "ping_pong", "duplex", "burst"}) {
+        for (const Capacity& capacity :
+             {Capacity{}, Capacity::bounded(1), Capacity::rendezvous(), Capacity::unbounded()}) {
+          Case c = mixed;
+          c.workload = workload;
+          c.capacity = capacity;
+          c.send_wait = c.receive_wait = wait;
+          c.send_access = access.send;
+          c.receive_access = access.receive;
+          SCOPED_TRACE(case_id(c));
+          const WorkloadEntry& entry = *transport().find_workload(workload);
+          if (!entry.unfit(c, traits()).empty()) continue;
+          const TrialOutcome outcome =
+              run_trial(c, anywhere, {.fixed_messages = 40, .every_byte = true}, context);
+          const auto* failure = std::get_if<LaunchFailure>(&outcome);
+          if (failure == nullptr) continue;
+          // What has no such capacity says so; with the default one it must do.
+          EXPECT_EQ(failure->kind, LaunchFailure::Kind::unsupported) << failure->reason;
+          EXPECT_THAT(failure->reason, StartsWith(traits().name + ": "));
+          EXPECT_NE(capacity, Capacity{});
+        }
+      }
+    }
+  }
+}
+
 TEST_P(TransportConformance, WaitsAndAccessesItDoesNotClaimAreRefused) {
   const auto expect_refused = [&](const Shape& shape) {
     EXPECT_THAT(why_refused(shape), StartsWith(refusal()));

@@ -52,6 +52,7 @@ class QueueSender {
     }
     return Io::done;
   }
+  Io send_sized(std::span<const std::byte> message) { return send(message); }
   Io finish() {
     constexpr std::byte nothing{};
     return end_marks_.leave([&] { return send({&nothing, 0}); });
@@ -80,19 +81,24 @@ class QueueReceiver {
   QueueReceiver(Descriptor queue, const Shape& shape)
       : queue_(std::move(queue)), ready_(shape.receive_wait, POLLIN) {}
 
-  // The queue's mq_msgsize is the message's size, so the message can be received where it is wanted.
-  Io receive(std::span<std::byte> message) {
+  // The queue's mq_msgsize is the largest message's size, so each can be received where it is wanted.
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
     if (ended_) return Io::closed;
     ssize_t got;
-    while ((got = mq_receive(queue_.get(), reinterpret_cast<char*>(message.data()), message.size(),
-                             nullptr)) < 0) {
+    while ((got = mq_receive(queue_.get(), reinterpret_cast<char*>(buffer.data()), buffer.size(), nullptr)) <
+           0) {
       if (errno == EAGAIN) return Io::again;
       if (errno != EINTR) fail("mq_receive");
     }
     ended_ = got == 0;
-    if (ended_) return Io::closed;
-    if (static_cast<std::size_t>(got) == message.size()) return Io::done;
-    fail_wrong_size("mq_receive", static_cast<std::size_t>(got), message.size());
+    message_bytes = static_cast<std::size_t>(got);
+    return ended_ ? Io::closed : Io::done;
+  }
+  Io receive(std::span<std::byte> message) {
+    std::size_t got = 0;
+    const Io io = receive_sized(message, got);
+    if (io != Io::done || got == message.size()) return io;
+    fail_wrong_size("mq_receive", got, message.size());
   }
   void wait_to_receive() { ready_(queue_.get()); }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }

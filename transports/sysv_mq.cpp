@@ -55,6 +55,7 @@ class TypedSender {
     std::memcpy(message_.text(), message.data(), message.size());
     return put(data_type, message.size());
   }
+  Io send_sized(std::span<const std::byte> message) { return send(message); }
   Io finish() {
     return end_marks_.leave([this] { return put(end_type, 0); });
   }
@@ -96,24 +97,35 @@ class TypedReceiver {
         message_(shape.message_bytes) {}
 
   Io receive(std::span<std::byte> message) {
-    if (ended_) return Io::closed;
-    constexpr long first_of_any_type = 0;
-    ssize_t got;
-    while ((got = msgrcv(queue_, message_.raw(), message.size(), first_of_any_type, flags_)) < 0) {
-      if (errno == ENOMSG) return Io::again;
-      if (errno != EINTR) fail("msgrcv");
-    }
-    ended_ = message_.type() == end_type;
-    if (ended_) return Io::closed;
-    const auto bytes = static_cast<std::size_t>(got);
+    std::size_t bytes = 0;
+    if (const Io io = take(message.size(), bytes); io != Io::done) return io;
     if (bytes != message.size()) fail_wrong_size("msgrcv", bytes, message.size());
     std::memcpy(message.data(), message_.text(), bytes);
+    return Io::done;
+  }
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
+    if (const Io io = take(buffer.size(), message_bytes); io != Io::done) return io;
+    std::memcpy(buffer.data(), message_.text(), message_bytes);
     return Io::done;
   }
   void wait_to_receive() { ready_(-1); }
   std::optional<CapacityFacts::Limit> limit() const { return queue_limit(queue_); }
 
  private:
+  // Into message_.
+  Io take(std::size_t most_bytes, std::size_t& bytes) {
+    if (ended_) return Io::closed;
+    constexpr long first_of_any_type = 0;
+    ssize_t got;
+    while ((got = msgrcv(queue_, message_.raw(), most_bytes, first_of_any_type, flags_)) < 0) {
+      if (errno == ENOMSG) return Io::again;
+      if (errno != EINTR) fail("msgrcv");
+    }
+    ended_ = message_.type() == end_type;
+    bytes = static_cast<std::size_t>(got);
+    return ended_ ? Io::closed : Io::done;
+  }
+
   int queue_;
   int flags_;
   ReadyWait ready_;

@@ -19,11 +19,15 @@ class AnyEnd {
   explicit AnyEnd(std::unique_ptr<AnyEndpoint> end) : end_(std::move(end)) {}
 
   Io send(std::span<const std::byte> message) { return end_->send(message); }
+  Io send_sized(std::span<const std::byte> message) { return end_->send_sized(message); }
   Io loan(std::span<std::byte>& slot) { return end_->loan(slot); }
   Io commit() { return end_->commit(); }
   Io finish() { return end_->finish(); }
   void wait_to_send() { end_->wait_to_send(); }
   Io receive(std::span<std::byte> message) { return end_->receive(message); }
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
+    return end_->receive_sized(buffer, message_bytes);
+  }
   Io peek(std::span<const std::byte>& message) { return end_->peek(message); }
   Io release() { return end_->release(); }
   void wait_to_receive() { end_->wait_to_receive(); }

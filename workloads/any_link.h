@@ -25,11 +25,13 @@ class AnyEndpoint {
  public:
   virtual ~AnyEndpoint() = default;
   virtual Io send(std::span<const std::byte> message) = 0;
+  virtual Io send_sized(std::span<const std::byte> message) = 0;
   virtual Io loan(std::span<std::byte>& slot) = 0;
   virtual Io commit() = 0;
   virtual Io finish() = 0;
   virtual void wait_to_send() = 0;
   virtual Io receive(std::span<std::byte> message) = 0;
+  virtual Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) = 0;
   virtual Io peek(std::span<const std::byte>& message) = 0;
   virtual Io release() = 0;
   virtual void wait_to_receive() = 0;
@@ -91,6 +93,10 @@ class ErasedEndpoint final : public AnyEndpoint {
     if constexpr (CopySender<E>) return endpoint_.send(message);
     lacks("send");
   }
+  Io send_sized(std::span<const std::byte> message) override {
+    if constexpr (SizedSender<E> || LoanSender<E>) return ipcmark::send_sized(endpoint_, message);
+    lacks("send_sized");
+  }
   Io loan(std::span<std::byte>& slot) override {
     if constexpr (LoanSender<E>) return endpoint_.loan(slot);
     lacks("loan");
@@ -110,6 +116,12 @@ class ErasedEndpoint final : public AnyEndpoint {
   Io receive(std::span<std::byte> message) override {
     if constexpr (CopyReceiver<E>) return endpoint_.receive(message);
     lacks("receive");
+  }
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) override {
+    if constexpr (SizedReceiver<E> || LoanReceiver<E>) {
+      return ipcmark::receive_sized(endpoint_, buffer, message_bytes);
+    }
+    lacks("receive_sized");
   }
   Io peek(std::span<const std::byte>& message) override {
     if constexpr (LoanReceiver<E>) return endpoint_.peek(message);

@@ -55,6 +55,8 @@ class Bursts {
     watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
   }
 
+  std::uint64_t sent() const { return sent_; }
+
   struct Waited {
     bool waited = false;
     std::uint64_t ns = 0;
@@ -217,7 +219,7 @@ void Burst::run(Role& role) {
 void Burst::send(Role& role) {
   RoleBoard& board = role.board();
   CostMeter meter;
-  with_writer(*end_, case_, [&](auto& writer) {
+  with_sized_writer(*end_, case_, [&](auto& writer) {
     role.lock_memory();
     Bursts bursts(role, case_, *end_, writer);
     lead_phases(role, options_, [&](std::uint64_t count, bool timed) {
@@ -236,6 +238,7 @@ void Burst::send(Role& role) {
       board.figures[SenderFigures::bursts] = count;
       board.timed_messages = count * messages_a_burst(case_);
       board.messages_per_sample = messages_a_burst(case_);
+      keep_bytes(board, writer, bursts.sent() - board.timed_messages, bursts.sent());
     });
     board.warm_up_messages *= messages_a_burst(case_);
     role.announce({PhaseKind::drain, 0});
@@ -248,7 +251,7 @@ void Burst::receive(Role& role) {
   CostMeter meter;
   const Descriptor sender = pidfd_of(static_cast<pid_t>(role.launch().roles[0].figures[SenderFigures::pid]));
   std::uint64_t received = 0;
-  with_reader(*end_, case_, options_.every_byte, [&](auto& reader) {
+  with_sized_reader(*end_, case_, options_.every_byte, [&](auto& reader) {
     role.lock_memory();
     const auto take_what_may_be = [&] {
       if (received == may_take(role).load(std::memory_order_acquire)) return false;

@@ -24,7 +24,7 @@ class Burst final : public AnyWork {
  public:
   static constexpr std::string_view name = "burst";
   static constexpr std::string_view samples = "sender_wait_ns";
-  static constexpr std::array<std::string_view, 1> takes{"burst"};
+  static constexpr std::array<std::string_view, 2> takes{"burst", "mix"};
   static constexpr bool one_clock = false;
   static constexpr bool every_capacity = true;
 

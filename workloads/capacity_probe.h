@@ -45,14 +45,14 @@ class CapacityProbe final : public Work {
 
   void run(Role& role) override {
     if (role.index() < shape_.senders) {
-      with_writer(*sender_, case_, [&](auto& writer) {
+      with_sized_writer(*sender_, case_, [&](auto& writer) {
         if (role.index() == 0) return fill_and_wait(role, writer);
         while (over(role).load(std::memory_order_acquire) == 0) sched_yield();
         writer.finish();
       });
     } else {
       const bool idle = role.index() > shape_.senders;
-      with_reader(*receiver_, case_, true, [&](auto& reader) { drain_as_told(role, reader, idle); });
+      with_sized_reader(*receiver_, case_, true, [&](auto& reader) { drain_as_told(role, reader, idle); });
     }
   }
 

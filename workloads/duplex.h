@@ -32,7 +32,7 @@ class Duplex final : public Work {
  public:
   static constexpr std::string_view name = "duplex";
   static constexpr std::string_view samples = "window_ns";
-  static constexpr std::array<std::string_view, 0> takes{};
+  static constexpr std::array<std::string_view, 1> takes{"mix"};
   static constexpr bool one_clock = false;
 
   static std::vector<RoleKind> roles(const Case&) {
@@ -73,8 +73,8 @@ class Duplex final : public Work {
 
   void run(Role& role) override {
     measure_cache_line(role);
-    with_writer(ends_.sender(), case_, [&](auto& writer) {
-      with_reader(ends_.receiver(), case_, options_.every_byte, [&](auto& reader) {
+    with_sized_writer(ends_.sender(), case_, [&](auto& writer) {
+      with_reader_beside(writer, ends_.receiver(), case_, options_.every_byte, [&](auto& reader) {
         role.lock_memory();
         Sides sides{*this, role, writer, reader};
         if (role.index() == 0) {
@@ -107,6 +107,7 @@ class Duplex final : public Work {
       board.begin_ns = now_ns();
       move(messages, [&windows] { windows.received(); });
       board.end_ns = now_ns();
+      keep_bytes(board, writer, sent - messages, sent);
       keep_toil(board, duplex.case_.send_wait, writer.toil());
       keep_toil(board, duplex.case_.receive_wait, reader.toil());
     }

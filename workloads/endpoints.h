@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -19,6 +21,8 @@
 #include "harness/contract.h"
 #include "harness/launch.h"
 #include "harness/payload.h"
+#include "harness/size_mix.h"
+#include "harness/sized_slot.h"
 #include "harness/work_unit.h"
 
 namespace ipcmark {
@@ -64,6 +68,25 @@ constexpr bool drops_oldest() {
   return false;
 }
 
+// Whether T's links can carry messages of several sizes: by verbs of their own, or in slots.
+template <Transport T>
+inline constexpr bool lends_slots = LoanSender<SenderEnd<T>>&& LoanReceiver<ReceiverEnd<T>>;
+template <Transport T>
+inline constexpr bool carries_mixes = lends_slots<T> ||
+                                      (SizedSender<SenderEnd<T>> && SizedReceiver<ReceiverEnd<T>>);
+
+// What T is to be asked for, so that a message's size has room beside it. Any other shape stays as it is.
+template <Transport T>
+Shape with_room_for_sizes(Shape shape) {
+  if (!shape.mixed) return shape;
+  if constexpr (lends_slots<T>) {
+    shape.message_bytes = sized_slot_bytes(shape.message_bytes);
+  } else if constexpr (requires { SenderEnd<T>::frame_bytes; }) {
+    shape.message_bytes += SenderEnd<T>::frame_bytes;
+  }
+  return shape;
+}
+
 // Refuses what a transport's facts and types do not offer, for all transports alike: waits, accesses, more
 // senders or receivers, and messages that several of them would tear.
 template <Transport T>
@@ -82,6 +105,10 @@ void require_offered(const Shape& shape) {
   }
   if (!(shape.receive_access == Access::loan ? LoanReceiver<ReceiverEnd<T>> : CopyReceiver<ReceiverEnd<T>>)) {
     refuse("its receiver has no access by", to_string(shape.receive_access));
+  }
+  if (shape.mixed && !carries_mixes<T>) refuse("a link's messages are of", "one size");
+  if (shape.mixed && shape.message_bytes > std::numeric_limits<std::uint32_t>::max()) {
+    refuse("a message of a mix has less than", "4 GiB");
   }
   if (shape.senders > T::facts.most_senders) {
     refuse("a link's sending processes are at most", std::to_string(T::facts.most_senders));
@@ -104,12 +131,13 @@ class Links {
   void build(const Shape& shape, unsigned count) {
     require_offered<T>(shape);
     links_.reserve(count);
-    for (unsigned i = 0; i < count; ++i) links_.push_back(std::make_unique<T>(shape));
+    const Shape asked = with_room_for_sizes<T>(shape);
+    for (unsigned i = 0; i < count; ++i) links_.push_back(std::make_unique<T>(asked));
   }
   // One that another process has made. Throws Unsupported.
   void attach(const Shape& shape, const std::string& address) requires Attachable<T> {
     require_offered<T>(shape);
-    links_.push_back(std::make_unique<T>(shape, address));
+    links_.push_back(std::make_unique<T>(with_room_for_sizes<T>(shape), address));
   }
   T& operator[](unsigned index) { return *links_.at(index); }
 
@@ -253,14 +281,27 @@ inline void until_done(Attempt attempt, WaitFor wait_for, const char* what) {
   }
 }
 
+// What sizes a Writer's messages have: one, or those of a mix. For one size its code has nothing of the
+// other.
+struct OneSize {
+  OneSize(const Case&, unsigned) {}
+};
+struct MixedSizes {
+  MixedSizes(const Case& benchmark_case, unsigned number) : of(benchmark_case.mix, number) {}
+  MessageSizes of;
+};
+
 // Writes whole messages, every byte of them, with the sender's number in each.
-template <Access access, class Sender>
+template <Access access, class Sender, class Sizes = OneSize>
 class Writer {
  public:
+  static constexpr bool mixed = std::same_as<Sizes, MixedSizes>;
+
   Writer(Sender& sender, const Case& benchmark_case, unsigned number = 0)
       : sender_(sender),
         number_(number),
         touch_(benchmark_case.touch),
+        sizes_(benchmark_case, number),
         buffer_(benchmark_case.message_bytes) {}
 
   void write(std::uint64_t sequence) {
@@ -268,11 +309,11 @@ class Writer {
     if constexpr (access == Access::loan) {
       std::span<std::byte> slot;
       until_done([&] { return sender_.loan(slot); }, wait, "loan");
-      fill(slot, number_, sequence, touch_);
+      fill_slot(slot, sequence);
       until_done([this] { return sender_.commit(); }, wait, "commit");
     } else {
-      fill(buffer_.span(), number_, sequence, touch_);
-      until_done([this] { return sender_.send(buffer_.span()); }, wait, "send");
+      fill(message(sequence), number_, sequence, touch_);
+      until_done([this, sequence] { return send(sequence); }, wait, "send");
     }
   }
 
@@ -317,13 +358,13 @@ class Writer {
     if constexpr (access == Access::loan) {
       std::span<std::byte> slot;
       if (const Io io = sender_.loan(slot); io != Io::done) return io;
-      fill(slot, number_, sequence, touch_);
+      fill_slot(slot, sequence);
       return sender_.commit();
     } else {
       // A large message that finds no room for long is not written anew at every try.
-      if (sequence != tried_) fill(buffer_.span(), number_, sequence, touch_);
+      if (sequence != tried_) fill(message(sequence), number_, sequence, touch_);
       tried_ = sequence;
-      return sender_.send(buffer_.span());
+      return send(sequence);
     }
   }
 
@@ -332,11 +373,35 @@ class Writer {
   }
 
   Toil& toil() { return toil_; }
+  // Of messages [first, end), where they are not all of the case's size.
+  std::uint64_t bytes(std::uint64_t first, std::uint64_t end) const requires mixed {
+    return sizes_.of.bytes(first, end);
+  }
 
  private:
+  std::span<std::byte> message(std::uint64_t sequence) {
+    if constexpr (mixed) return buffer_.span().first(sizes_.of(sequence));
+    return buffer_.span();
+  }
+  Io send(std::uint64_t sequence) {
+    if constexpr (mixed)
+      return send_sized(sender_, message(sequence));
+    else
+      return sender_.send(buffer_.span());
+  }
+  void fill_slot(std::span<std::byte> slot, std::uint64_t sequence) {
+    if constexpr (mixed) {
+      const std::size_t message_bytes = sizes_.of(sequence);
+      tell_size(slot, message_bytes);
+      slot = slot.first(message_bytes);
+    }
+    fill(slot, number_, sequence, touch_);
+  }
+
   Sender& sender_;
   unsigned number_;
   Touch touch_;
+  [[no_unique_address]] Sizes sizes_;
   MessageBuffer buffer_;
   std::uint64_t tried_ = std::numeric_limits<std::uint64_t>::max();  // what try_write() has put into it
   Toil toil_;
@@ -376,8 +441,14 @@ class Reader {
     if constexpr (access == Access::loan) {
       std::span<const std::byte> message;
       if (const Io io = receiver_.peek(message); io != Io::done) return io;
+      if constexpr (mixed) message = sized_message(message);
       judge(message);
       return receiver_.release();
+    } else if constexpr (mixed) {
+      std::size_t message_bytes = 0;
+      if (const Io io = receive_sized(receiver_, buffer_.span(), message_bytes); io != Io::done) return io;
+      judge(buffer_.span().first(message_bytes));
+      return Io::done;
     } else {
       if (const Io io = receiver_.receive(buffer_.span()); io != Io::done) return io;
       judge(buffer_.span());
@@ -389,9 +460,13 @@ class Reader {
   Toil& toil() { return toil_; }
 
  private:
+  static constexpr bool mixed = std::same_as<Checker, MixedSequenceChecker>;
+
   void judge(std::span<const std::byte> message) {
     if (every_byte_) [[unlikely]] {
       checker_.observe_every_byte(message);
+    } else if constexpr (mixed) {
+      checker_.observe(ipcmark::read(message, touch_), message.size());
     } else {
       checker_.observe(ipcmark::read(message, touch_));
     }
@@ -406,15 +481,15 @@ class Reader {
 };
 
 // Calls `use` with a Writer for the access that the case asks of its sender.
-template <class Sender, class Use>
+template <class Sizes = OneSize, class Sender, class Use>
 void with_writer(Sender& sender, const Case& benchmark_case, unsigned number, Use use) {
   if (benchmark_case.send_access == Access::loan) {
     if constexpr (LoanSender<Sender>) {
-      Writer<Access::loan, Sender> writer(sender, benchmark_case, number);
+      Writer<Access::loan, Sender, Sizes> writer(sender, benchmark_case, number);
       return use(writer);
     }
   } else if constexpr (CopySender<Sender>) {
-    Writer<Access::copy, Sender> writer(sender, benchmark_case, number);
+    Writer<Access::copy, Sender, Sizes> writer(sender, benchmark_case, number);
     return use(writer);
   }
   throw Unsupported(benchmark_case.transport + ": its sender has no " +
@@ -445,6 +520,42 @@ template <class Receiver, class Use>
 void with_reader(Receiver& receiver, const Case& benchmark_case, bool every_byte, Use use) {
   with_reader(receiver, benchmark_case, every_byte,
               SequenceChecker(0, benchmark_case.message_bytes, benchmark_case.touch), use);
+}
+
+// For workloads that take mixes: `use` is compiled for one size and, apart from that, for several. Both are
+// of the one sender 0.
+template <class Sender, class Use>
+void with_sized_writer(Sender& sender, const Case& benchmark_case, Use use) {
+  if constexpr (SizedSender<Sender> || LoanSender<Sender>) {
+    if (is_mix(benchmark_case)) return with_writer<MixedSizes>(sender, benchmark_case, 0, use);
+  }
+  with_writer(sender, benchmark_case, use);
+}
+template <class Receiver, class Use>
+void with_sized_reader(Receiver& receiver, const Case& benchmark_case, bool every_byte, Use use) {
+  if constexpr (SizedReceiver<Receiver> || LoanReceiver<Receiver>) {
+    if (is_mix(benchmark_case)) {
+      return with_reader(receiver, benchmark_case, every_byte, MixedSequenceChecker(0, benchmark_case), use);
+    }
+  }
+  with_reader(receiver, benchmark_case, every_byte, use);
+}
+
+// For the role that also writes, by such a writer.
+template <class W, class Receiver, class Use>
+void with_reader_beside(const W&, Receiver& receiver, const Case& benchmark_case, bool every_byte, Use use) {
+  if constexpr (W::mixed) {
+    with_reader(receiver, benchmark_case, every_byte, MixedSequenceChecker(0, benchmark_case), use);
+  } else {
+    with_reader(receiver, benchmark_case, every_byte, use);
+  }
+}
+
+// Notes the bytes of messages [first, end), which the role has sent in its timed part. Of one size they need
+// no note.
+template <class W>
+void keep_bytes(RoleBoard& board, const W& writer, std::uint64_t first, std::uint64_t end) {
+  if constexpr (W::mixed) board.timed_bytes = writer.bytes(first, end);
 }
 
 }  // namespace ipcmark

@@ -1,5 +1,6 @@
 // ping_pong: role 0 sends a message and waits for one back, over and over. The round-trip time is measured,
-// one clock reading a round trip; data goes both ways. A duplex transport uses one link for both.
+// one clock reading a round trip; data goes both ways, of a mix each answer as large as its message. A duplex
+// transport uses one link for both.
 #pragma once
 
 #include <array>
@@ -63,7 +64,7 @@ class PingPong final : public Work {
  public:
   static constexpr std::string_view name = "ping_pong";
   static constexpr std::string_view samples = "round_trip_ns";
-  static constexpr std::array<std::string_view, 1> takes{"work"};
+  static constexpr std::array<std::string_view, 2> takes{"work", "mix"};
   static constexpr bool one_clock = true;
   static constexpr bool every_capacity = true;
 
@@ -101,8 +102,8 @@ class PingPong final : public Work {
 
   void run(Role& role) override {
     measure_cache_line(role);
-    with_writer(ends_.sender(), case_, [&](auto& writer) {
-      with_reader(ends_.receiver(), case_, options_.every_byte, [&](auto& reader) {
+    with_sized_writer(ends_.sender(), case_, [&](auto& writer) {
+      with_reader_beside(writer, ends_.receiver(), case_, options_.every_byte, [&](auto& reader) {
         role.lock_memory();
         if (role.index() == 0) {
           lead(role, writer, reader);
@@ -137,6 +138,7 @@ class PingPong final : public Work {
       board.end_ns = span.end_ns;
       board.timed_messages = messages;
       board.messages_per_sample = 1;
+      keep_bytes(board, writer, round_trips.made() - messages, round_trips.made());
       keep_toil(board, case_.send_wait, writer.toil());
       keep_toil(board, case_.receive_wait, reader.toil());
     });
@@ -159,6 +161,7 @@ class PingPong final : public Work {
           if (timed) writer.toil() = reader.toil() = {case_.work};
           round_trips.answer(messages + 1);
           if (!timed) return;
+          keep_bytes(role.board(), writer, round_trips.made() - messages, round_trips.made());
           keep_toil(role.board(), case_.send_wait, writer.toil());
           keep_toil(role.board(), case_.receive_wait, reader.toil());
         },

@@ -89,6 +89,9 @@ WorkloadEntry described_workload() {
         if (std::string reason = foreign_parameter(benchmark_case, Workload::takes); !reason.empty()) {
           return reason;
         }
+        if (is_mix(benchmark_case) && !traits.mixes) {
+          return traits.name + ": a link's messages are of one size";
+        }
         if constexpr (!requires { Workload::every_capacity; }) {
           const Capacity& capacity = benchmark_case.capacity;
           if (capacity == Capacity::rendezvous() || capacity == Capacity::unbounded()) {
@@ -182,6 +185,7 @@ bool register_transport_with() {
   entry.traits.receivers_are_polled = HasDescriptor<R>;
   entry.traits.rendezvous = rendezvous_of<T>;
   entry.traits.unbounded = HasUnbounded<T>;
+  entry.traits.mixes = carries_mixes<T>;
   entry.workloads = {workload_entry<W, T>()...};
   entry.make_probe = [](const Case& benchmark_case, const Shape& shape) {
     return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {

@@ -27,15 +27,16 @@ namespace rendezvous_detail {
 // does not pass for one.
 constexpr std::byte mark{0xA5};
 
-// The sender's half of the exchange, over `data` to send by and `back` to hear by.
+// The sender's half of the exchange; it hears by `back`.
 class AwaitedAcknowledgement {
  public:
   explicit AwaitedAcknowledgement(std::size_t bytes) : buffer_(bytes) {}
 
-  template <class Data, class Back>
-  Io send(Data& data, Back& back, std::span<const std::byte> message) {
+  // `put()` sends the message over `data`.
+  template <class Put, class Back>
+  Io send(Put put, Back& back) {
     if (!in_flight_) {
-      if (const Io io = data.send(message); io != Io::done) return io;
+      if (const Io io = put(); io != Io::done) return io;
       in_flight_ = true;
     }
     if (const Io io = back.receive(buffer_); io != Io::done) return io;
@@ -55,10 +56,11 @@ class OwedAcknowledgement {
  public:
   explicit OwedAcknowledgement(std::size_t bytes) : message_(bytes, mark) {}
 
-  template <class Data, class Back>
-  Io receive(Data& data, Back& back, std::span<std::byte> message) {
+  // `take()` receives the message.
+  template <class Take, class Back>
+  Io receive(Take take, Back& back) {
     if (!owed_) {
-      if (const Io io = data.receive(message); io != Io::done) return io;
+      if (const Io io = take(); io != Io::done) return io;
       owed_ = true;
     }
     // A sender that has gone does not want it any more; its message has come all the same.
@@ -79,7 +81,12 @@ class Sender {
   Sender(Data data, Back back, std::size_t acknowledgement_bytes)
       : data_(std::move(data)), back_(std::move(back)), awaited_(acknowledgement_bytes) {}
 
-  Io send(std::span<const std::byte> message) { return awaited_.send(data_, back_, message); }
+  Io send(std::span<const std::byte> message) {
+    return awaited_.send([&] { return data_.send(message); }, back_);
+  }
+  Io send_sized(std::span<const std::byte> message) requires SizedSender<Data> {
+    return awaited_.send([&] { return data_.send_sized(message); }, back_);
+  }
   Io finish() { return data_.finish(); }
   void wait_to_send() {
     if (awaited_.in_flight()) return back_.wait_to_receive();
@@ -99,7 +106,12 @@ class Receiver {
   Receiver(Data data, Back back, std::size_t acknowledgement_bytes)
       : data_(std::move(data)), back_(std::move(back)), owed_(acknowledgement_bytes) {}
 
-  Io receive(std::span<std::byte> message) { return owed_.receive(data_, back_, message); }
+  Io receive(std::span<std::byte> message) {
+    return owed_.receive([&] { return data_.receive(message); }, back_);
+  }
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) requires SizedReceiver<Data> {
+    return owed_.receive([&] { return data_.receive_sized(buffer, message_bytes); }, back_);
+  }
   void wait_to_receive() {
     if (owed_.owed()) return back_.wait_to_send();
     data_.wait_to_receive();
@@ -119,13 +131,23 @@ class Peer {
   Peer(P peer, std::size_t acknowledgement_bytes)
       : peer_(std::move(peer)), awaited_(acknowledgement_bytes), owed_(acknowledgement_bytes) {}
 
-  Io send(std::span<const std::byte> message) { return awaited_.send(peer_, peer_, message); }
+  Io send(std::span<const std::byte> message) {
+    return awaited_.send([&] { return peer_.send(message); }, peer_);
+  }
+  Io send_sized(std::span<const std::byte> message) requires SizedSender<P> {
+    return awaited_.send([&] { return peer_.send_sized(message); }, peer_);
+  }
   Io finish() { return peer_.finish(); }
   void wait_to_send() {
     if (awaited_.in_flight()) return peer_.wait_to_receive();
     peer_.wait_to_send();
   }
-  Io receive(std::span<std::byte> message) { return owed_.receive(peer_, peer_, message); }
+  Io receive(std::span<std::byte> message) {
+    return owed_.receive([&] { return peer_.receive(message); }, peer_);
+  }
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) requires SizedReceiver<P> {
+    return owed_.receive([&] { return peer_.receive_sized(buffer, message_bytes); }, peer_);
+  }
   void wait_to_receive() {
     if (owed_.owed()) return peer_.wait_to_send();
     peer_.wait_to_receive();

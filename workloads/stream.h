@@ -21,7 +21,7 @@ class Stream final : public Work {
  public:
   static constexpr std::string_view name = "stream";
   static constexpr std::string_view samples = "window_ns";
-  static constexpr std::array<std::string_view, 2> takes{"overflow", "work"};
+  static constexpr std::array<std::string_view, 3> takes{"overflow", "work", "mix"};
   static constexpr bool one_clock = false;
   static constexpr bool every_capacity = true;
   static constexpr std::uint64_t windows = 1'024;
@@ -32,6 +32,7 @@ class Stream final : public Work {
   static std::string unfit(const Case& c, const TransportTraits& traits) {
     if (c.overflow == Overflow::wait) return work_needs_tries(c);
     const std::string what = traits.name + ": overflow " + std::string(to_string(c.overflow));
+    if (is_mix(c)) return what + ": a mix of sizes waits for room";
     if (!traits.facts.carries) return what + ": it holds nothing, and never overflows";
     if (c.send_wait == Wait::block)
       return what + ": a sender that waits by block sleeps when the link is full";
@@ -77,12 +78,12 @@ class Stream final : public Work {
   void run(Role& role) override {
     measure_cache_line(role);
     if (role.index() == 0) {
-      with_writer(*sender_, case_, [&](auto& writer) {
+      with_sized_writer(*sender_, case_, [&](auto& writer) {
         role.lock_memory();
         lead(role, writer);
       });
     } else {
-      with_reader(*receiver_, case_, options_.every_byte, [&](auto& reader) {
+      with_sized_reader(*receiver_, case_, options_.every_byte, [&](auto& reader) {
         role.lock_memory();
         follow(role, reader);
         role.board().integrity = reader.checker().counts();
@@ -121,6 +122,7 @@ class Stream final : public Work {
         board.end_ns = now_ns();
         board.cost = meter.stop();
         board.timed_messages = messages - (board.dropped - dropped_before);
+        keep_bytes(board, writer, sequence - messages, sequence);
         keep_toil(board, case_.send_wait, writer.toil());
       }
     });

@@ -27,6 +27,7 @@ const TransportEntry& transport_of(const Case& benchmark_case) {
 
 Shape shape_of(const Case& benchmark_case) {
   return {.message_bytes = benchmark_case.message_bytes,
+          .mixed = is_mix(benchmark_case),
           .capacity = benchmark_case.capacity,
           .senders = benchmark_case.senders,
           .receivers = benchmark_case.receivers,
@@ -112,20 +113,23 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   // The span: from the first begin of any role that has one to the last end.
   constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
   Span span{never, 0};
-  std::uint64_t dropped = 0;
+  std::uint64_t dropped = 0, sent_bytes = 0;
   std::uint64_t first_send_ns = never, first_receipt_ns = never;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const RoleBoard& role = board->roles[i];
     measurement.integrity += role.integrity;
     dropped += role.dropped;
+    sent_bytes += role.timed_bytes;
     if (kinds[i].counts) measurement.messages += role.timed_messages;
     if (role.begin_ns == 0) continue;
     span = {std::min(span.begin_ns, role.begin_ns), std::max(span.end_ns, role.end_ns)};
     std::uint64_t& first = kinds[i].sends ? first_send_ns : first_receipt_ns;
     first = std::min(first, role.begin_ns);
   }
-  measurement.bytes = measurement.messages * workload->bytes_per_message(benchmark_case);
-  measurement.integrity.detection_limit = detection_limit(benchmark_case.message_bytes);
+  measurement.bytes = is_mix(benchmark_case)
+                          ? sent_bytes
+                          : measurement.messages * workload->bytes_per_message(benchmark_case);
+  measurement.integrity.detection_limit = detection_limit(smallest_message(benchmark_case));
   workload->observe(benchmark_case, *board, measurement.observations);
 
   // What senders gave up must be what receivers missed, to the message.
@@ -190,6 +194,7 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
     facts.note = "no link: nothing is queued";
     return facts;
   }
+  if (is_mix(probed)) probed.mix = format_bytes(probed.message_bytes) + ":1";
   probed.senders = links.front().senders;
   probed.receivers = links.front().receivers;
   std::vector<RoleKind> kinds;

@@ -137,6 +137,82 @@ using ReorderingRing = FaultyRing<Fault::reorders>;
 [[maybe_unused]] const bool registered_reordering =
     register_transport_with<ReorderingRing, Stream, Mailbox>();
 
+// Of a mix, every tenth message is told to be shorter or longer than it is, or has lost its end.
+enum class SizeFault { none, shorter, longer, cut };
+
+template <SizeFault fault>
+class MissizingSender {
+ public:
+  explicit MissizingSender(MappedEndpoint<Inherited::Mapping, RingSender> sender)
+      : sender_(std::move(sender)) {}
+
+  Io send(std::span<const std::byte> message) { return sender_.send(message); }
+  Io send_sized(std::span<const std::byte> message) {
+    const bool strikes = fault != SizeFault::none && ++count_ % 10 == 0;
+    if (!strikes) return ipcmark::send_sized(sender_, message);
+    if (fault == SizeFault::shorter) return ipcmark::send_sized(sender_, message.first(message.size() - 1));
+    std::vector<std::byte> other(message.begin(), message.end());
+    if (fault == SizeFault::longer) other.push_back(std::byte{});
+    if (fault == SizeFault::cut) other.back() = ~other.back();
+    return ipcmark::send_sized(sender_, other);
+  }
+  Io finish() { return sender_.finish(); }
+  void wait_to_send() { sender_.wait_to_send(); }
+
+ private:
+  MappedEndpoint<Inherited::Mapping, RingSender> sender_;
+  std::uint64_t count_ = 0;
+};
+
+class SizedReceiverOfARing : public MappedEndpoint<Inherited::Mapping, RingReceiver> {
+ public:
+  using MappedEndpoint::MappedEndpoint;
+  explicit SizedReceiverOfARing(MappedEndpoint<Inherited::Mapping, RingReceiver> receiver)
+      : MappedEndpoint(std::move(receiver)) {}
+  Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
+    auto& ring = static_cast<MappedEndpoint<Inherited::Mapping, RingReceiver>&>(*this);
+    return ipcmark::receive_sized(ring, buffer, message_bytes);
+  }
+};
+
+template <SizeFault fault>
+class MissizingRing {
+ public:
+  static constexpr std::string_view name = fault == SizeFault::none      ? "sizes_right"
+                                           : fault == SizeFault::shorter ? "sizes_shorter"
+                                           : fault == SizeFault::longer  ? "sizes_longer"
+                                                                         : "sizes_cut";
+  static constexpr Facts facts{.summary = "for a test",
+                               .model = Facts::Model::shared_memory,
+                               .send_waits = ring_waits,
+                               .receive_waits = ring_waits};
+
+  explicit MissizingRing(const Shape& shape) : link_(name, with_slots(shape)) {}
+
+  auto open_sender(unsigned index, Meeting& meeting) {
+    return MissizingSender<fault>(link_.open_sender(index, meeting));
+  }
+  auto open_receiver(unsigned index, Meeting& meeting) {
+    return SizedReceiverOfARing(link_.open_receiver(index, meeting));
+  }
+
+ private:
+  static Shape with_slots(Shape shape) {
+    if (shape.mixed) shape.message_bytes = sized_slot_bytes(shape.message_bytes + 1);
+    return shape;
+  }
+  RingLink<Inherited> link_;
+};
+
+using RightSizes = MissizingRing<SizeFault::none>;
+using ShorterSizes = MissizingRing<SizeFault::shorter>;
+using LongerSizes = MissizingRing<SizeFault::longer>;
+using CutMessages = MissizingRing<SizeFault::cut>;
+IPCMARK_TRANSPORT(RightSizes);
+IPCMARK_TRANSPORT(ShorterSizes);
+IPCMARK_TRANSPORT(LongerSizes);
+IPCMARK_TRANSPORT(CutMessages);
+
 constexpr std::uint64_t messages = 100;
 
 struct Verdict {
@@ -267,6 +343,41 @@ TEST(TheVerifier, FailsTheCaseOfATransportThatIsNotIntact) {
   EXPECT_EQ(reason("works"), "");
   EXPECT_THAT(reason("repeats"), testing::HasSubstr("0 lost, 9 duplicated, 0 reordered, 0 corrupted of 104"));
   EXPECT_THAT(reason("reorders"), testing::HasSubstr("0 lost, 0 duplicated, 9 reordered, 0 corrupted of 95"));
+}
+
+TEST(TheVerifier, FailsTheMixOfATransportThatDeliversAnotherSize) {
+  const Topology topology = Topology::of_this_machine();
+  const auto reason = [&](std::string_view transport, std::string_view workload, std::string_view mix,
+                          bool every_byte) -> std::string {
+    Case measured;
+    measured.workload = workload;
+    measured.transport = transport;
+    measured.mix = mix;
+    measured.message_bytes = parse_mix(mix)->back().bytes;
+    measured.send_wait = measured.receive_wait = Wait::futex;
+    TrialOptions options;
+    options.fixed_messages = 95;
+    options.every_byte = every_byte;
+    const TrialOutcome outcome = run_trial(measured, {{}, {}}, options, {topology, test_isolation()});
+    const auto* failure = std::get_if<LaunchFailure>(&outcome);
+    return failure == nullptr ? "" : failure->reason;
+  };
+  using testing::HasSubstr;
+  for (const bool every_byte : {false, true}) {
+    for (const char* mix : {"64:3+100:1", "3:1+64:1"}) {
+      SCOPED_TRACE(mix);
+      EXPECT_EQ(reason("sizes_right", "stream", mix, every_byte), "");
+      EXPECT_EQ(reason("sizes_right", "ping_pong", mix, every_byte), "");
+      EXPECT_THAT(reason("sizes_shorter", "stream", mix, every_byte), HasSubstr(" 9 corrupted of 95"));
+      EXPECT_THAT(reason("sizes_shorter", "ping_pong", mix, every_byte), HasSubstr("corrupted of"));
+    }
+    EXPECT_THAT(reason("sizes_cut", "stream", "64:3+100:1", every_byte), HasSubstr(" 9 corrupted of 95"));
+    // Longer than the largest, it has no place in the receiver's buffer.
+    EXPECT_THAT(reason("sizes_longer", "stream", "64:1", every_byte),
+                HasSubstr("the size that came with a message is 65 B, where the largest is 64 B"));
+    EXPECT_THAT(reason("sizes_longer", "stream", "64:999+128:1", every_byte),
+                HasSubstr(" 9 corrupted of 95"));
+  }
 }
 
 TEST(TheVerifier, FailsTheMailboxOfATransportThatIsNotIntact) {

@@ -61,6 +61,9 @@ std::vector<Case> variants(Case c, const Facts& facts, const Amounts& amounts) {
       all.push_back(c);
       all.back().capacity = capacity;
     }
+    all.push_back(c);
+    all.back().mix = "1:1+64:90+4Ki:9";
+    all.back().message_bytes = 4'096;
   }
   return all;
 }
@@ -108,8 +111,8 @@ class Verification {
   void verify(const TransportEntry& transport, const WorkloadEntry& workload, const Case& c) {
     const std::uint64_t amount = amount_for(c, amounts_);
     const std::string what =
-        fmt::format("{} {} capacity {} {}{}", c.transport, c.workload, to_string(c.capacity),
-                    to_string(c.send_wait, c.receive_wait),
+        fmt::format("{} {} capacity {} {}{}{}", c.transport, c.workload, to_string(c.capacity),
+                    to_string(c.send_wait, c.receive_wait), is_mix(c) ? " mix " + c.mix : "",
                     c.senders + c.receivers > 2 ? fmt::format(" {} x {}", c.senders, c.receivers) : "");
     if (const std::string reason = workload.unfit(c, transport.traits); !reason.empty())
       return skip(what, reason);

@@ -40,7 +40,9 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
          "send+receive when they differ")
       ->type_name("LIST");
   app.add_option("--access", texts.access, "copy, loan; send+receive when they differ")->type_name("LIST");
-  app.add_option("--size", texts.size, "64, 4Ki, 1Mi, 64..1Mi (powers of two), 64..1Mi*4")->type_name("LIST");
+  app.add_option("--size", texts.size,
+                 "64, 4Ki, 1Mi, 64..1Mi (powers of two), 64..1Mi*4; 64:90,4Ki:10 is one mix, with weights")
+      ->type_name("LIST");
   app.add_option("--capacity", texts.capacity, std::string(capacities_allowed))->type_name("LIST");
   app.add_option("--limits", texts.limits, "the kernel's limits as they are, or raised for the launch")
       ->type_name("host|raised");
@@ -50,7 +52,8 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
          "fewer are dealt round, more are refused")
       ->type_name("LIST");
   for (const Parameter& parameter : further_parameters()) {
-    if (parameter.option.empty()) continue;
+    if (parameter.option.empty() || app.get_option_no_throw(std::string(parameter.option)) != nullptr)
+      continue;
     app.add_option(std::string(parameter.option), texts.further[parameter.key], std::string(parameter.help))
         ->type_name("LIST");
   }
@@ -109,7 +112,16 @@ CaseOptions understand(const CaseTexts& texts, const KnownNames& known) {
   Narrowing& narrowing = options.narrowing;
   narrowing.transports = parse_names("--transport", "transport", texts.transport, known.transports);
   narrowing.workloads = parse_names("--workload", "workload", texts.workload, known.workloads);
-  if (!texts.size.empty()) {
+  if (texts.size.find(':') != std::string::npos) {
+    // The whole list is one mix.
+    std::string mix = texts.size;
+    std::ranges::replace(mix, ',', '+');
+    const std::span<const Parameter> table = further_parameters();
+    const Parameter& parameter = *std::ranges::find(table, std::string_view("mix"), &Parameter::key);
+    Case parsed_into;
+    if (!parameter.parse(mix, parsed_into)) refuse("--size", texts.size, mixes_allowed);
+    narrowing.further["mix"] = {parameter.text(parsed_into)};
+  } else if (!texts.size.empty()) {
     for (const std::string_view word : split(texts.size, ',')) {
       const std::optional<std::vector<std::uint64_t>> sizes = parse_sizes(word);
       if (!sizes) refuse("--size", word, sizes_allowed);

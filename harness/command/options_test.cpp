@@ -101,6 +101,15 @@ TEST(Options, OfARunAreAllTaken) {
   EXPECT_TRUE(run.dry_run && run.resume && run.quiet);
 }
 
+TEST(Options, ASizeListWithWeightsIsOneMix) {
+  for (const char* text : {"64:90,4Ki:10", "4Ki:10,64:90", "64:90+4096:10"}) {
+    const Narrowing narrowing = parsed<RunOptions>({"run", "--size", text}).cases.narrowing;
+    EXPECT_THAT(narrowing.message_bytes, IsEmpty());
+    EXPECT_THAT(narrowing.further, ElementsAre(testing::Pair("mix", ElementsAre("64:90+4Ki:10"))));
+  }
+  EXPECT_THAT(parsed<RunOptions>({"run", "--size", "64,4Ki"}).cases.narrowing.further, IsEmpty());
+}
+
 TEST(Options, TakeOutputByEitherName) {
   for (const Words& words :
        {Words{"run", "-o", "a"}, {"run", "--output", "a"}, {"run", "--output=a"}, {"run", "-o=a"}}) {
@@ -218,6 +227,13 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"run", "--size", "-1"}, "--size: '-1'", "1 to 1Ti bytes"},
         Misuse{{"run", "--size", "64,,128"}, "--size: ''", "64..1Mi*4"},
         Misuse{{"run", "--size", "128..64"}, "--size: '128..64'", "a range 64..1Mi"},
+        Misuse{{"run", "--size", "64:90,4Ki"}, "--size: '64:90,4Ki'", "a weight with every size"},
+        Misuse{{"run", "--size", "64,4Ki:10"}, "--size: '64,4Ki:10'", "a weight with every size"},
+        Misuse{{"run", "--size", "64:0,4Ki:10"}, "--size: '64:0,4Ki:10'", "1 in 65536"},
+        Misuse{{"run", "--size", "64:-3,4Ki:10"}, "--size: '64:-3,4Ki:10'", "a whole number"},
+        Misuse{{"run", "--size", "64:1,64:2"}, "--size: '64:1,64:2'", "no size twice"},
+        Misuse{{"run", "--size", "64..4Ki:2"}, "--size: '64..4Ki:2'", "64:90,4Ki:10"},
+        Misuse{{"run", "--mix", "64:1"}, "run: unknown option '--mix'", ""},
         Misuse{{"run", "--capacity", "-1"}, "--capacity: '-1'", "default, 0 (rendezvous)"},
         Misuse{{"run", "--capacity=-1"}, "--capacity: '-1'", "a number of messages, unbounded"},
         Misuse{{"run", "--wait", "sleep"}, "--wait: 'sleep'", "block, poll, epoll, spin"},

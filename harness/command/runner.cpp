@@ -100,10 +100,11 @@ std::uint64_t verified_messages(const Case& benchmark_case) {
 }
 
 // Cases whose links are alike hold the same; each is probed once a run.
-using ProbeKey = std::tuple<std::string, std::uint64_t, Capacity, Limits, Access, Access, unsigned, unsigned>;
+using ProbeKey =
+    std::tuple<std::string, std::uint64_t, bool, Capacity, Limits, Access, Access, unsigned, unsigned>;
 ProbeKey probe_key(const Case& c) {
-  return {c.transport,   c.message_bytes,  c.capacity, c.limits,
-          c.send_access, c.receive_access, c.senders,  c.receivers};
+  return {c.transport,   c.message_bytes,  is_mix(c), c.capacity, c.limits,
+          c.send_access, c.receive_access, c.senders, c.receivers};
 }
 
 class Run {
