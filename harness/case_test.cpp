@@ -135,6 +135,8 @@ TEST(FurtherParameters, AMixHasOneTextAndBringsTheLargestSize) {
   ASSERT_NE(row, table.end());
   for (const std::string_view text : {"64:90+4Ki:10", "4096:10+64:90", "4Ki:10+64:90"}) {
     Case c;
+    c.workload = "stream";
+    c.transport = "pipe";
     EXPECT_TRUE(row->parse(text, c)) << text;
     EXPECT_EQ(c.mix, "64:90+4Ki:10");
     EXPECT_EQ(c.message_bytes, 4096u);

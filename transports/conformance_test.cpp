@@ -26,6 +26,7 @@
 #include "harness/clock.h"
 #include "harness/descriptor.h"
 #include "harness/payload.h"
+#include "harness/suite.h"
 #include "harness/test_work.h"
 #include "workloads/trial.h"
 
@@ -343,7 +344,7 @@ TEST_P(TransportConformance, AMixOfSizesArrivesExactByEveryWaitAndAccessOrIsRefu
           const WorkloadEntry& entry = *transport().find_workload(workload);
           if (!entry.unfit(c, traits()).empty()) continue;
           const TrialOutcome outcome =
-              run_trial(c, anywhere, {.fixed_messages = 40, .every_byte = true}, context);
+              run_trial(c, anywhere, {.fixed_messages = 20, .every_byte = true}, context);
           const auto* failure = std::get_if<LaunchFailure>(&outcome);
           if (failure == nullptr) continue;
           // What has no such capacity says so; with the default one it must do.

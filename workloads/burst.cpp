@@ -76,7 +76,8 @@ class Bursts {
     const auto make_room = [this] {
       const std::uint64_t so_far = taken(role_).load(std::memory_order_acquire);
       if (so_far < may_take(role_).load(std::memory_order_relaxed)) return;  // it is still taking
-      call_for(so_far + std::max<std::uint64_t>(1, to_send_));
+      // Never for more than will have been sent: it may all have been taken since the attempt failed.
+      call_for(std::min<std::uint64_t>(so_far + std::max<std::uint64_t>(1, to_send_), sent_ + to_send_));
     };
     put(messages_, make_room);
     in_attempt_ = true;

@@ -544,10 +544,12 @@ void with_sized_reader(Receiver& receiver, const Case& benchmark_case, bool ever
 // For the role that also writes, by such a writer.
 template <class W, class Receiver, class Use>
 void with_reader_beside(const W&, Receiver& receiver, const Case& benchmark_case, bool every_byte, Use use) {
-  if constexpr (W::mixed) {
+  if constexpr (!W::mixed) {
+    with_reader(receiver, benchmark_case, every_byte, use);
+  } else if constexpr (SizedReceiver<Receiver> || LoanReceiver<Receiver>) {
     with_reader(receiver, benchmark_case, every_byte, MixedSequenceChecker(0, benchmark_case), use);
   } else {
-    with_reader(receiver, benchmark_case, every_byte, use);
+    throw Unsupported(benchmark_case.transport + ": a link's messages are of one size");
   }
 }
 

@@ -204,14 +204,13 @@ class MissizingRing {
   RingLink<Inherited> link_;
 };
 
-using RightSizes = MissizingRing<SizeFault::none>;
-using ShorterSizes = MissizingRing<SizeFault::shorter>;
-using LongerSizes = MissizingRing<SizeFault::longer>;
-using CutMessages = MissizingRing<SizeFault::cut>;
-IPCMARK_TRANSPORT(RightSizes);
-IPCMARK_TRANSPORT(ShorterSizes);
-IPCMARK_TRANSPORT(LongerSizes);
-IPCMARK_TRANSPORT(CutMessages);
+[[maybe_unused]] const bool registered_right =
+    register_transport_with<MissizingRing<SizeFault::none>, Stream, PingPong>();
+[[maybe_unused]] const bool registered_shorter =
+    register_transport_with<MissizingRing<SizeFault::shorter>, Stream, PingPong>();
+[[maybe_unused]] const bool registered_longer =
+    register_transport_with<MissizingRing<SizeFault::longer>, Stream>();
+[[maybe_unused]] const bool registered_cut = register_transport_with<MissizingRing<SizeFault::cut>, Stream>();
 
 constexpr std::uint64_t messages = 100;
 
