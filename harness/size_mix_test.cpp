@@ -157,7 +157,7 @@ TEST(MixedSequenceChecker, TakesWhatIsCutOrFlippedOrEmptyForCorrupted) {
   fill(message, 0, 0, Touch::full);
   message.back() ^= std::byte{1};
   stream.deliver(message);
-  stream.deliver({});
+  stream.deliver(std::span(message).first(0));
   std::vector<std::byte> cut(stream.next_of(64, 2) == 2 ? 64 : 100);
   fill(cut, 0, 2, Touch::full);
   stream.deliver(std::span(cut).first(cut.size() - 1));

@@ -343,8 +343,8 @@ TEST_P(TransportConformance, AMixOfSizesArrivesExactByEveryWaitAndAccessOrIsRefu
           SCOPED_TRACE(case_id(c));
           const WorkloadEntry& entry = *transport().find_workload(workload);
           if (!entry.unfit(c, traits()).empty()) continue;
-          const TrialOutcome outcome =
-              run_trial(c, anywhere, {.fixed_messages = 20, .every_byte = true}, context);
+          const TrialOptions options{.fixed_messages = 20, .fixed_within_ns = 50'000'000, .every_byte = true};
+          const TrialOutcome outcome = run_trial(c, anywhere, options, context);
           const auto* failure = std::get_if<LaunchFailure>(&outcome);
           if (failure == nullptr) continue;
           // What has no such capacity says so; with the default one it must do.
