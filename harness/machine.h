@@ -44,17 +44,38 @@ struct ClockInfo {
   std::uint64_t order_checks = 0;
 };
 
-// Costs nothing on this machine can go below; medians of a short measurement at start, for context.
+// Costs nothing on this machine can go below, from short measurements at the start of a run, for context:
+// medians of batches, of context switches and wake-ups the quickest batch.
 struct Floors {
-  double clock_read_ns = 0;
-  double system_call_ns = 0;
   struct Touch {
     std::uint64_t message_bytes = 0;
     double write_ns = 0;   // fill one payload
     double read_ns = 0;    // sum one payload
     double memcpy_ns = 0;  // copy one payload, caches warm
   };
+  // Of a process pinned to this PU (hwloc logical index).
+  struct OnPu {
+    int pu = -1;
+    double clock_read_ns = 0;
+    double system_call_ns = 0;
+    double context_switch_ns = 0;  // from one process to another, by a futex: half of there and back
+    std::vector<Touch> touch;
+  };
+  // Of two processes pinned to two PUs.
+  struct Between {
+    int first_pu = -1;
+    int second_pu = -1;
+    double cache_line_round_trip_ns = 0;
+    double futex_wake_ns = 0;  // from the wake to running there: half of there and back
+  };
+  // Where ipcmark itself ran, unpinned.
+  double clock_read_ns = 0;
+  double system_call_ns = 0;
   std::vector<Touch> touch;
+  // Of the PUs and pairs of PUs that cases of the run are pinned to.
+  std::vector<OnPu> pus;
+  std::vector<Between> pairs;
+  std::string note;  // what of that is missing, and why; else empty
 };
 
 struct Machine {

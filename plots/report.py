@@ -99,6 +99,14 @@ def bandwidth_number(estimate) -> Number:
     return number(estimate, units.bandwidth, units.bandwidth_range)
 
 
+def floor_number(entry: Entry) -> Number:
+    """How many times its floor the case's own figure is."""
+    floor = entry.series.floor
+    if floor is None:
+        return NOTHING
+    return Number(f"× {units.significant(floor.multiple)}", f"{units.time(floor.ns)}: {floor.what}")
+
+
 # --- the ten-second summary -----------------------------------------------------------------------------------------
 
 
@@ -313,6 +321,7 @@ class CaseRow:
     messages: Number
     bandwidth: Number
     cpu: Number
+    floor: Number
     observed: str
     grade: str
 
@@ -351,6 +360,7 @@ def case_rows(entries: list[Entry]) -> list[CaseRow]:
             messages=rate_number(entry.series.estimate("messages_per_second")),
             bandwidth=bandwidth_number(entry.series.estimate("bytes_per_second")),
             cpu=time_number(entry.series.estimate("cpu_ns_per_message")),
+            floor=floor_number(entry),
             observed=observed_text(entry),
             grade=entry.grade,
         )
@@ -693,7 +703,7 @@ class Source:
     warnings: list[str]
     run: list[tuple[str, str]]
     machine: list[tuple[str, str]]
-    floors: list[tuple[str, str, str, str]]
+    floors: "Floors"
 
 
 def source_of(letter: str, file: ResultFile) -> Source:
@@ -832,18 +842,47 @@ def caches_text(caches: list[dict]) -> str:
     return ", ".join(words) or text_of(None)
 
 
-def floors_of(file: ResultFile) -> list[tuple[str, str, str, str]]:
-    """(size, write, read, memcpy) of one payload."""
-    touch = (file.machine.get("floors") or {}).get("touch") or []
-    return [
-        (
-            units.message_size(floor["message_bytes"]),
-            units.time(floor.get("write_ns")),
-            units.time(floor.get("read_ns")),
-            units.time(floor.get("memcpy_ns")),
-        )
-        for floor in touch
-    ]
+@dataclass(frozen=True)
+class Floors:
+    """Rows of text, in the columns of report.html.j2."""
+
+    payload: list[tuple[str, ...]]  # (PU, size, write, read, memcpy)
+    pus: list[tuple[str, ...]]
+    pairs: list[tuple[str, ...]]
+    note: str
+
+
+def floors_of(file: ResultFile) -> Floors:
+    floors = file.machine.get("floors") or {}
+    own = {"pu": "unpinned", **floors}
+    pus = floors.get("pus") or []
+    return Floors(
+        payload=[
+            (
+                str(place["pu"]),
+                units.message_size(touch["message_bytes"]),
+                *(units.time(touch.get(key)) for key in ("write_ns", "read_ns", "memcpy_ns")),
+            )
+            for place in (pus or [own])
+            for touch in place.get("touch") or []
+        ],
+        pus=[
+            (
+                str(place["pu"]),
+                *(units.time(place.get(key)) for key in ("clock_read_ns", "system_call_ns", "context_switch_ns")),
+            )
+            for place in [own, *pus]
+            if place.get("clock_read_ns")
+        ],
+        pairs=[
+            (
+                " and ".join(map(str, pair["pus"])),
+                *(units.time(pair.get(key)) for key in ("cache_line_round_trip_ns", "futex_wake_ns")),
+            )
+            for pair in floors.get("pairs") or []
+        ],
+        note=floors.get("note") or "",
+    )
 
 
 def footer_of(files: list[ResultFile]) -> list[str]:

@@ -304,6 +304,16 @@ PERCENTILES = {"p50_ns": 0.5, "p90_ns": 0.9, "p99_ns": 0.99, "p999_ns": 0.999}
 
 
 @dataclass(frozen=True)
+class Floor:
+    """What the case's figure cannot go below on its own processors."""
+
+    under: str  # p50_ns or ns_per_message
+    what: str
+    ns: float
+    multiple: float
+
+
+@dataclass(frozen=True)
 class CaseSeries:
     """All launches of one case in one file."""
 
@@ -311,6 +321,7 @@ class CaseSeries:
     case: Case
     launches: tuple[Launch, ...]
     verdict: Verdict
+    floor: "Floor | None" = None
 
     @property
     def capacity(self) -> Capacity:
@@ -526,6 +537,16 @@ class _Reader:
             self.fail(f"{where}.{key} is {value:g}, not positive")
         return value
 
+    def floor(self, record, where: str) -> Floor | None:
+        floor = self.get(record, where, "floor", dict, optional=True)
+        where += ".floor"
+        return floor and Floor(
+            self.get(floor, where, "under", str),
+            self.get(floor, where, "what", str),
+            self.positive(floor, where, "ns"),
+            self.positive(floor, where, "multiple"),
+        )
+
     def failure(self, record, where: str) -> Failure:
         return Failure(
             self.get(record, where, "id", str),
@@ -597,12 +618,13 @@ def _read_document(reader: _Reader, document: dict) -> ResultFile:
         reader.launch(record, f"benchmarks[{i}]")
         for i, record in enumerate(reader.get(document, "file", "benchmarks", list))
     ]
-    verdicts = {}
+    verdicts, floors = {}, {}
     for i, record in enumerate(reader.get(own, "ipcmark", "cases", list)):
         where = f"ipcmark.cases[{i}]"
-        verdicts[reader.get(record, where, "id", str)] = reader.verdict(
-            reader.get(record, where, "verdict", dict), f"{where}.verdict"
-        )
+        case_id = reader.get(record, where, "id", str)
+        verdicts[case_id] = reader.verdict(reader.get(record, where, "verdict", dict), f"{where}.verdict")
+        summary = reader.get(record, where, "summary", dict, optional=True)
+        floors[case_id] = summary and reader.floor(summary, f"{where}.summary")
     return ResultFile(
         path=reader.path,
         is_journal=False,
@@ -611,7 +633,7 @@ def _read_document(reader: _Reader, document: dict) -> ResultFile:
         run=reader.get(own, "ipcmark", "run", dict),
         machine=reader.get(own, "ipcmark", "machine", dict),
         version=reader.get(own, "ipcmark", "version", str),
-        series=_group(launches, verdicts),
+        series=_group(launches, verdicts, floors),
         failures=tuple(
             reader.failure(record, f"ipcmark.failures[{i}]")
             for i, record in enumerate(reader.get(own, "ipcmark", "failures", list))
@@ -655,19 +677,21 @@ def _read_journal(reader: _Reader, raw: bytes) -> ResultFile:
         run=reader.get(header, "line 1", "run", dict),
         machine=reader.get(header, "line 1", "machine", dict),
         version=reader.get(header, "line 1", "version", str, optional=True) or "",
-        series=_group(launches, _worst_of_each(launches, failures)),
+        series=_group(launches, _worst_of_each(launches, failures), {}),
         failures=tuple(failures),
         skipped=tuple(skipped),
     )
 
 
-def _group(launches: list[Launch], verdicts: dict[str, Verdict]) -> tuple[CaseSeries, ...]:
+def _group(
+    launches: list[Launch], verdicts: dict[str, Verdict], floors: dict[str, Floor | None]
+) -> tuple[CaseSeries, ...]:
     by_id: dict[str, list[Launch]] = {}
     for launch in launches:
         by_id.setdefault(launch.case_id, []).append(launch)
     unjudged = Verdict("noisy", ("the file gives no verdict for this case",))
     return tuple(
-        CaseSeries(case_id, group[0].case, tuple(group), verdicts.get(case_id, unjudged))
+        CaseSeries(case_id, group[0].case, tuple(group), verdicts.get(case_id, unjudged), floors.get(case_id))
         for case_id, group in by_id.items()
     )
 

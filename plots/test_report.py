@@ -546,6 +546,14 @@ def test_the_floor_stands_below_the_mechanisms(quick):
     assert rows[-1] == "null" and rows.count("null") == 1
 
 
+def test_a_figure_is_told_as_a_multiple_of_its_floor(rendered):
+    whole, html, _ = rendered("one_case")
+    case = next(case for case in whole["ipcmark"]["cases"] if "floor" in case["summary"])
+    multiple = units.significant(case["summary"]["floor"]["multiple"])
+    assert f'<td class="n">× {multiple}<small>{units.time(5_300)}: two wake-ups</small></td>' in html
+    assert "<tr><td>0 and 1</td>" in html and units.time(2_650) in html
+
+
 def test_what_a_reader_must_know_of_a_run_is_said(tmp_path):
     whole = sample.document("one_case")
     whole["ipcmark"]["run"] |= {"interrupted": True, "complete": False}

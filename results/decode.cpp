@@ -219,6 +219,17 @@ Floors::Touch decode_touch(const JsonNode& node) {
           node.at("memcpy_ns").number()};
 }
 
+Floors::OnPu decode_floors_on_pu(const JsonNode& node) {
+  return {node.at("pu").integer(), node.at("clock_read_ns").number(), node.at("system_call_ns").number(),
+          node.at("context_switch_ns").number(), list_of<Floors::Touch>(node.at("touch"), decode_touch)};
+}
+
+Floors::Between decode_floors_between(const JsonNode& node) {
+  const std::vector<int> pus = integers(node.at("pus"));
+  if (pus.size() != 2) node.at("pus").fail("must be two PUs");
+  return {pus[0], pus[1], node.at("cache_line_round_trip_ns").number(), node.at("futex_wake_ns").number()};
+}
+
 Machine decode_machine(const JsonNode& node) {
   Machine machine;
   machine.fingerprint = node.at("fingerprint").text();
@@ -242,8 +253,16 @@ Machine decode_machine(const JsonNode& node) {
   machine.clock = {clock.at("source").text(), clock.at("step_ns").number(), clock.at("read_ns").number(),
                    clock.at("ordered").flag(), clock.at("order_checks").whole_number()};
   const JsonNode floors = node.at("floors");
-  machine.floors = {floors.at("clock_read_ns").number(), floors.at("system_call_ns").number(),
-                    list_of<Floors::Touch>(floors.at("touch"), decode_touch)};
+  machine.floors.clock_read_ns = floors.at("clock_read_ns").number();
+  machine.floors.system_call_ns = floors.at("system_call_ns").number();
+  machine.floors.touch = list_of<Floors::Touch>(floors.at("touch"), decode_touch);
+  if (const auto pus = floors.find("pus")) {
+    machine.floors.pus = list_of<Floors::OnPu>(*pus, decode_floors_on_pu);
+  }
+  if (const auto pairs = floors.find("pairs")) {
+    machine.floors.pairs = list_of<Floors::Between>(*pairs, decode_floors_between);
+  }
+  if (const auto note = floors.find("note")) machine.floors.note = note->text();
   return machine;
 }
 

@@ -187,6 +187,40 @@ Json encode(const SkipRecord& skip) {
       {"id", case_id(skip.benchmark_case)}, {"case", encode(skip.benchmark_case)}, {"reason", skip.reason}};
 }
 
+Json encode(const std::vector<Floors::Touch>& touch) {
+  Json list = Json::array();
+  for (const Floors::Touch& floor : touch) {
+    list.push_back({{"message_bytes", floor.message_bytes},
+                    {"write_ns", number(floor.write_ns, "floors.touch.write_ns")},
+                    {"read_ns", number(floor.read_ns, "floors.touch.read_ns")},
+                    {"memcpy_ns", number(floor.memcpy_ns, "floors.touch.memcpy_ns")}});
+  }
+  return list;
+}
+
+Json encode(const Floors& floors) {
+  Json pus = Json::array(), pairs = Json::array();
+  for (const Floors::OnPu& on : floors.pus) {
+    pus.push_back({{"pu", on.pu},
+                   {"clock_read_ns", number(on.clock_read_ns, "floors.pus.clock_read_ns")},
+                   {"system_call_ns", number(on.system_call_ns, "floors.pus.system_call_ns")},
+                   {"context_switch_ns", number(on.context_switch_ns, "floors.pus.context_switch_ns")},
+                   {"touch", encode(on.touch)}});
+  }
+  for (const Floors::Between& between : floors.pairs) {
+    pairs.push_back({{"pus", {between.first_pu, between.second_pu}},
+                     {"cache_line_round_trip_ns",
+                      number(between.cache_line_round_trip_ns, "floors.pairs.cache_line_round_trip_ns")},
+                     {"futex_wake_ns", number(between.futex_wake_ns, "floors.pairs.futex_wake_ns")}});
+  }
+  return {{"clock_read_ns", number(floors.clock_read_ns, "floors.clock_read_ns")},
+          {"system_call_ns", number(floors.system_call_ns, "floors.system_call_ns")},
+          {"touch", encode(floors.touch)},
+          {"pus", pus},
+          {"pairs", pairs},
+          {"note", floors.note}};
+}
+
 Json encode(const Machine& machine) {
   Json pus = Json::array();
   for (const PuInfo& pu : machine.pus) {
@@ -205,13 +239,6 @@ Json encode(const Machine& machine) {
                       {"level", cache.level},
                       {"size_bytes", cache.size_bytes},
                       {"sharing_pus", cache.sharing_pus}});
-  }
-  Json touch = Json::array();
-  for (const Floors::Touch& floor : machine.floors.touch) {
-    touch.push_back({{"message_bytes", floor.message_bytes},
-                     {"write_ns", number(floor.write_ns, "floors.touch.write_ns")},
-                     {"read_ns", number(floor.read_ns, "floors.touch.read_ns")},
-                     {"memcpy_ns", number(floor.memcpy_ns, "floors.touch.memcpy_ns")}});
   }
   return {{"fingerprint", machine.fingerprint},
           {"host_name", machine.host_name},
@@ -236,10 +263,7 @@ Json encode(const Machine& machine) {
             {"read_ns", number(machine.clock.read_ns, "clock.read_ns")},
             {"ordered", machine.clock.ordered},
             {"order_checks", machine.clock.order_checks}}},
-          {"floors",
-           {{"clock_read_ns", number(machine.floors.clock_read_ns, "floors.clock_read_ns")},
-            {"system_call_ns", number(machine.floors.system_call_ns, "floors.system_call_ns")},
-            {"touch", touch}}}};
+          {"floors", encode(machine.floors)}};
 }
 
 // Google Benchmark's context: what its own tools show about a machine.
@@ -304,6 +328,12 @@ Json encode(const CaseSummary& summary) {
                          {"p99_ns", or_null(summary.pooled->p99_ns, "pooled.p99_ns")},
                          {"p999_ns", or_null(summary.pooled->p999_ns, "pooled.p999_ns")},
                          {"launches_pooled", summary.pooled->launches_pooled}};
+  }
+  if (const auto& floor = summary.floor) {
+    figures["floor"] = {{"under", floor->under},
+                        {"what", floor->what},
+                        {"ns", number(floor->ns, "floor.ns")},
+                        {"multiple", number(floor->multiple, "floor.multiple")}};
   }
   if (!summary.observations.empty()) {
     Json list = Json::array();

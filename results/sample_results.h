@@ -159,7 +159,10 @@ inline RunHeader header() {
   machine.settings = {{"governor", "performance"}};
   machine.limits = {{"fs.pipe-max-size", "1048576"}};
   machine.clock = {"CLOCK_MONOTONIC (tsc)", 1, 30.25, true, 100000};
-  machine.floors = {30.25, 95.5, {{64, 4.4, 4.4, 2.5}, {1048576, 27000, 34000, 31000}}};
+  const std::vector<Floors::Touch> touch{
+      {64, 4.4, 4.4, 2.5}, {4096, 110, 130, 60}, {1048576, 27000, 34000, 31000}};
+  machine.floors = {
+      30.25, 95.5, touch, {{0, 30, 95, 1250.5, touch}, {1, 31, 96, 1260, touch}}, {{0, 1, 330.5, 4400}}, ""};
   return header;
 }
 

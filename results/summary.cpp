@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "harness/histogram.h"
+#include "results/floor.h"
 #include "results/verdict.h"
 
 namespace ipcmark {
@@ -86,7 +87,11 @@ CapacityFacts capacity_over_launches(const Group& group) {
   return over_all;
 }
 
-CaseSummary summarize_case(const std::string& id, const Group& group) {
+CaseFloor under(const Floor& floor, const char* figure, const Statistic& statistic) {
+  return {figure, floor.what, floor.ns, statistic.median / floor.ns};
+}
+
+CaseSummary summarize_case(const std::string& id, const Group& group, const Floors& floors) {
   CaseSummary summary;
   summary.id = id;
   summary.benchmark_case = group.launches.front()->benchmark_case;
@@ -102,6 +107,12 @@ CaseSummary summarize_case(const std::string& id, const Group& group) {
     summary.p50_ns = over_launches(group, &Distribution::p50_ns);
     summary.p99_ns = over_launches(group, &Distribution::p99_ns);
     summary.pooled = pool(group);
+  }
+  if (const auto of_latency = latency_floor(floors, group.launches)) {
+    summary.floor = summary.p50_ns ? under(*of_latency, "p50_ns", *summary.p50_ns)
+                                   : under(*of_latency, "ns_per_message", summary.ns_per_message);
+  } else if (const auto of_throughput = throughput_floor(floors, group.launches)) {
+    summary.floor = under(*of_throughput, "ns_per_message", summary.ns_per_message);
   }
   return summary;
 }
@@ -140,7 +151,8 @@ std::vector<CaseSummary> summarize_cases(const ResultFile& results) {
     }
   }
   std::vector<CaseSummary> summaries;
-  for (const std::string& id : ids) summaries.push_back(summarize_case(id, groups.at(id)));
+  for (const std::string& id : ids)
+    summaries.push_back(summarize_case(id, groups.at(id), results.header.machine.floors));
   return summaries;
 }
 

@@ -25,6 +25,14 @@ struct ObservationSummary {
   Statistic statistic;
 };
 
+// What the case's own figure cannot go below on its processors; figures are never corrected by it.
+struct CaseFloor {
+  std::string under;  // the figure it stands under: p50_ns | ns_per_message
+  std::string what;   // "cache-line round trip"
+  double ns = 0;
+  double multiple = 0;  // that figure's median over launches / ns
+};
+
 struct CaseSummary {
   std::string id;
   Case benchmark_case;
@@ -40,6 +48,8 @@ struct CaseSummary {
   std::optional<Statistic> p50_ns, p99_ns;
   std::optional<PooledPercentiles> pooled;       // of single events
   std::vector<ObservationSummary> observations;  // in the order first made
+  // Of round trips, calls and streams between pinned roles whose floors were measured (results/floor.h).
+  std::optional<CaseFloor> floor;
 };
 
 // One figure of one launch. All need messages > 0 and span_ns > 0.

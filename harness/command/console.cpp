@@ -63,6 +63,7 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
   std::vector<std::string> row = parameters_of(summary.benchmark_case);
   if (ended_early(summary)) {
     row.insert(row.end(), 4, "–");
+    row.emplace_back();
     return row;
   }
   if (shows_times(summary)) {
@@ -77,6 +78,7 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
     row.push_back(spread_of(summary.messages_per_second));
   }
   row.push_back(format_ns(summary.cpu_ns_per_message.median));
+  row.push_back(summary.floor ? fmt::format("×{:.3g}", summary.floor->multiple) : "");
   return row;
 }
 
@@ -106,9 +108,12 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
   rows.front().assign(parameter_heads.begin(), parameter_heads.end());
   for (const std::string& head :
        {times ? of + "p50" : std::string("messages"), times ? of + "p99" : std::string("payload"),
-        std::string("95 %"), std::string("CPU")}) {
+        std::string("95 %"), std::string("CPU"), std::string("floor")}) {
     rows.front().push_back(head);
   }
+  const bool floors =
+      std::ranges::any_of(shown, [](const CaseSummary* summary) { return summary->floor.has_value(); });
+  if (!floors) rows.front().back().clear();
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));

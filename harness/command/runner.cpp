@@ -28,33 +28,35 @@ std::string iso_time_now() {
 
 double seconds_since(std::uint64_t begin_ns) { return static_cast<double>(now_ns() - begin_ns) * 1e-9; }
 
-// At most five sizes of at most 1 MiB, the smallest and the largest among them: what measure_floors has time
-// for.
+// At most 24 sizes of at most 64 MiB, the smallest and the largest among them.
 std::vector<std::uint64_t> sizes_for_floors(const Plan& plan) {
   std::set<std::uint64_t> sizes;
   for (const PlannedCase& planned : plan.cases) {
-    if (planned.benchmark_case.message_bytes <= std::uint64_t{1} << 20) {
+    if (planned.benchmark_case.message_bytes <= std::uint64_t{64} << 20) {
       sizes.insert(planned.benchmark_case.message_bytes);
     }
   }
   const std::vector<std::uint64_t> all(sizes.begin(), sizes.end());
-  constexpr std::size_t most = 5;
+  constexpr std::size_t most = 24;
   if (all.size() <= most) return all;
   std::vector<std::uint64_t> chosen;
   for (std::size_t i = 0; i < most; ++i) chosen.push_back(all[i * (all.size() - 1) / (most - 1)]);
   return chosen;
 }
 
-// Every two PUs between which some case measures.
-PuPairs pairs_in_use(const Plan& plan) {
+// Every PU that some case measures on, and every two between which one does.
+PusInUse pus_in_use(const Plan& plan) {
+  std::set<int> pus;
   std::set<std::pair<int, int>> pairs;
   for (const PlannedCase& planned : plan.cases) {
-    for (std::size_t role = 1; role < planned.role_pus.size(); ++role) {
-      const std::vector<int>&first = planned.role_pus[0], &second = planned.role_pus[role];
-      if (!first.empty() && !second.empty() && first != second) pairs.emplace(first.front(), second.front());
+    for (const std::vector<int>& role : planned.role_pus) {
+      if (role.empty()) continue;
+      pus.insert(role.front());
+      const std::vector<int>& first = planned.role_pus.front();
+      if (!first.empty() && first != role) pairs.emplace(first.front(), role.front());
     }
   }
-  return {pairs.begin(), pairs.end()};
+  return {{pus.begin(), pus.end()}, {pairs.begin(), pairs.end()}};
 }
 
 RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topology& topology) {
@@ -71,7 +73,7 @@ RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topolog
                    .library_version = benchmark_library_version(),
                    .library_build_type = build_info().build_type == "Debug" ? "debug" : "release",
                    .context = settings.context,
-                   .machine = examine_machine(topology, sizes_for_floors(plan), pairs_in_use(plan))};
+                   .machine = examine_machine(topology, sizes_for_floors(plan), pus_in_use(plan))};
   header.load_avg.resize(static_cast<std::size_t>(std::max(0, getloadavg(header.load_avg.data(), 3))));
   header.cpu_scaling_enabled = std::any_of(
       header.machine.settings.begin(), header.machine.settings.end(), [](const NamedValue& setting) {
@@ -305,20 +307,27 @@ class Run {
 }  // namespace
 
 Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes,
-                        const PuPairs& pairs) {
+                        const PusInUse& in_use) {
   Machine machine = describe_machine(topology);
-  machine.floors = measure_floors(message_sizes);
   const std::vector<PuInfo>& pus = topology.pus();
-  const auto os_index = [&pus](int logical_index) {
-    return std::ranges::find(pus, logical_index, &PuInfo::logical_index)->os_index;
+  const auto numbered = [&pus](int logical_index) {
+    return NumberedPu{logical_index, std::ranges::find(pus, logical_index, &PuInfo::logical_index)->os_index};
   };
+  std::vector<NumberedPu> used;
+  for (const int pu : in_use.pus) used.push_back(numbered(pu));
+  std::vector<std::pair<NumberedPu, NumberedPu>> pairs;
+  for (const auto& [first, second] : in_use.pairs) pairs.emplace_back(numbered(first), numbered(second));
+
   machine.clock = examine_clock(pus.front().os_index, pus.back().os_index);
   constexpr std::uint64_t checks_a_pair = 2'000;
   for (const auto& [first, second] : pairs) {
-    const ClockOrder order = check_clock_order(os_index(first), os_index(second), checks_a_pair);
+    const ClockOrder order = check_clock_order(first.os_index, second.os_index, checks_a_pair);
     machine.clock.order_checks += order.checks;
     machine.clock.ordered = machine.clock.ordered && order.violations == 0;
   }
+  constexpr std::uint64_t floors_budget_ns = 3'000'000'000;
+  machine.floors = measure_floors(message_sizes);
+  add_floors_of(machine.floors, used, pairs, message_sizes, floors_budget_ns);
   return machine;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/command/workbench.h"
@@ -42,11 +43,16 @@ using WarningListener = std::function<void(const std::string&)>;
 ResultFile run_plan(const Plan& plan, const RunSettings& settings, Workbench& workbench,
                     const ProgressListener& progress, const WarningListener& warn);
 
-using PuPairs = std::vector<std::pair<int, int>>;  // hwloc logical indexes
+// hwloc logical indexes.
+struct PusInUse {
+  std::vector<int> pus;
+  std::vector<std::pair<int, int>> pairs;
+};
 
-// This machine with its clock and floors, measured now (a fraction of a second). The clock's order is looked
-// at between the first and the last PU and between all `pairs`.
+// This machine with its clock and floors, measured now: a fraction of a second, and up to three seconds more
+// for the floors of many PUs. The clock's order is looked at between the first and the last PU and between
+// all pairs in use.
 Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes,
-                        const PuPairs& pairs);
+                        const PusInUse& in_use);
 
 }  // namespace ipcmark
