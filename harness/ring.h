@@ -100,7 +100,7 @@ constexpr std::uint64_t slots_ahead(std::uint64_t capacity, std::size_t message_
 }
 
 // The receiver asks ahead after this many messages that it did not have to wait for.
-constexpr std::uint64_t backlog_before_asking = 32;
+constexpr std::uint64_t backlog_before_asking = 128;
 
 inline void ask_for_reading(const std::byte* line) { __builtin_prefetch(line, 0); }
 inline void ask_for_writing(const std::byte* line) {
@@ -177,47 +177,47 @@ class Ring {
   // An endpoint's place in the ring: position and slot go together.
   struct Place {
     explicit Place(ring_detail::Header* header)
-        : slot(reinterpret_cast<std::byte*>(header) + sizeof *header),
-          first_slot(slot),
+        : first_slot(reinterpret_cast<std::byte*>(header) + sizeof *header),
           position(header->first_position),
-          stride(ring_detail::slot_stride(header->shape.message_bytes)),
           message_bytes(header->shape.message_bytes),
+          sequence_at(ring_detail::sequence_offset(message_bytes)),
+          stride(ring_detail::slot_stride(message_bytes)),
           capacity(header->shape.capacity),
-          ahead(ring_detail::slots_ahead(capacity, message_bytes)) {
-      const std::uint64_t index = position % capacity;
-      slot += index * stride;
-      to_end = capacity - index;
-    }
+          ahead(ring_detail::slots_ahead(capacity, message_bytes)),
+          bytes_ahead(ahead * stride),
+          end(first_slot + capacity * stride),
+          slot(first_slot + position % capacity * stride) {}
 
     void advance() {
       ++position;
       slot += stride;
-      if (--to_end == 0) {
-        slot = first_slot;
-        to_end = capacity;
-      }
+      if (slot == end) slot = first_slot;
     }
     ring_detail::Sequence& sequence() const {
-      return *reinterpret_cast<ring_detail::Sequence*>(slot + ring_detail::sequence_offset(message_bytes));
+      return *reinterpret_cast<ring_detail::Sequence*>(slot + sequence_at);
     }
     std::byte* message() const { return slot; }
 
-    // All lines of the slot `ahead` places further on, except one that it shares with the slot after it.
+    // All lines that begin in the slot `ahead` places further on: slot by slot, each line once.
     template <class Ask>
     void ask_ahead(Ask ask) const {
-      const std::byte* const line =
-          ahead < to_end ? slot + ahead * stride : first_slot + (ahead - to_end) * stride;
-      for (std::size_t offset = 0; offset < stride; offset += 64) ask(line + offset);
+      const auto to_end = static_cast<std::size_t>(end - slot);
+      const std::byte* const from =
+          bytes_ahead < to_end ? slot + bytes_ahead : first_slot + (bytes_ahead - to_end);
+      const std::size_t first_line = -reinterpret_cast<std::uintptr_t>(from) % 64;
+      for (std::size_t offset = first_line; offset < stride; offset += 64) ask(from + offset);
     }
 
-    std::byte* slot;
     std::byte* first_slot;
     std::uint64_t position;
-    std::uint64_t to_end;  // slots from this one to the last, both counted
-    std::size_t stride;
     std::size_t message_bytes;
+    std::size_t sequence_at;
+    std::size_t stride;
     std::uint64_t capacity;
     std::uint64_t ahead;  // less than a lap
+    std::size_t bytes_ahead;
+    std::byte* end;
+    std::byte* slot;
   };
 
   static std::optional<CapacityFacts::Limit> limit(std::uint64_t capacity) {
