@@ -1,6 +1,7 @@
-// posix_shm, spinning on loaned slots, against the two-index ring, and its round trip against the bare cache
-// line.
+// posix_shm, spinning on loaned slots, against the two-index ring and the floor under both, and its round
+// trip against the bare cache line.
 
+#include "ci/baseline/line_floor.h"
 #include "ci/baseline/side_by_side.h"
 #include "ci/baseline/two_index_ring.h"
 #include "ci/baseline/unregistered.h"
@@ -85,8 +86,9 @@ class RingStreamContest final : public Contest {
   std::string name() const override { return "posix_shm stream"; }
   unsigned links() const override { return 1; }
   unsigned senders_of(unsigned) const override { return 1; }
-  std::uint64_t count() const override { return 200'000; }
+  std::uint64_t count() const override { return 100 * baseline::LineFloor::batch_messages; }
   bool ends_at_follower() const override { return true; }
+  bool has_floor() const override { return true; }
 
   void build(const std::string& directory) override {
     links_.build(ring_shape_in(directory), 1);
@@ -94,6 +96,8 @@ class RingStreamContest final : public Contest {
       region = shared_pages(baseline::TwoIndexRing::bytes_needed(ring_capacity, 64));
       baseline::TwoIndexRing::initialise(region.bytes(), ring_capacity, 64);
     }
+    floor_ = shared_pages(baseline::LineFloor::bytes_needed());
+    baseline::LineFloor::initialise(floor_.bytes());
   }
   void drop() override { links_.drop(); }
   void end() override { links_.end(); }
@@ -109,12 +113,16 @@ class RingStreamContest final : public Contest {
           role, [&] { return baseline::TwoIndexSender(region.bytes()); },
           [&] { return baseline::TwoIndexReceiver(region.bytes()); }));
     }
+    opened.push_back(stream_contestant<baseline::LineFloorSender, baseline::LineFloorReceiver>(
+        role, [&] { return baseline::LineFloorSender(floor_.bytes()); },
+        [&] { return baseline::LineFloorReceiver(floor_.bytes()); }));
     return opened;
   }
 
  private:
   Links<PosixShm> links_;
   std::array<MemoryMap, 2> baselines_;
+  MemoryMap floor_;
 };
 
 // What the harness's loop cannot be without: the transfer of one line each way, and the one clock reading.

@@ -6,14 +6,14 @@
 namespace ipcmark::accuracy {
 
 SideBySide::SideBySide(Contest& contest, unsigned rounds) : contest_(contest), rounds_(rounds) {
-  const std::size_t bytes = sizeof(Turn) * rounds * contestants;
+  const std::size_t bytes = sizeof(Turn) * rounds * most_contestants;
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap of the times");
   times_ = MemoryMap(memory, bytes);
 }
 
 SideBySide::Turn& SideBySide::turn(unsigned round, unsigned contestant) const {
-  return reinterpret_cast<Turn*>(times_.bytes().data())[round * contestants + contestant];
+  return reinterpret_cast<Turn*>(times_.bytes().data())[round * most_contestants + contestant];
 }
 
 double SideBySide::ns(unsigned round, unsigned contestant) const {
@@ -24,6 +24,7 @@ double SideBySide::ns(unsigned round, unsigned contestant) const {
 
 void SideBySide::run(Role& role) {
   constexpr unsigned warm_up_rounds = 3;
+  const unsigned contestants = contest_.contestants();
   std::uint64_t turns = 0;
   for (unsigned round = 0; round < warm_up_rounds + rounds_; ++round) {
     for (unsigned place = 0; place < contestants; ++place) {

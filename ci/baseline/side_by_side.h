@@ -30,15 +30,18 @@ class Contest {
   virtual unsigned links() const = 0;
   virtual unsigned senders_of(unsigned link) const = 0;
   virtual void build(const std::string& directory) = 0;
-  // Contestants 0, 1, 2: the one under test, what it is held against, and that again for the A/A control.
+  // Contestants 0, 1, 2: the one under test, what it is held against, and that again for the A/A control. 3,
+  // where there is one: the floor under all of them.
   virtual std::vector<std::unique_ptr<Contestant>> open(Role& role) = 0;
   virtual void drop() = 0;
   virtual void end() = 0;
   virtual std::uint64_t count() const = 0;                 // messages or round trips a turn
   virtual bool ends_at_follower() const { return false; }  // a stream: timed to the last receive
+  virtual bool has_floor() const { return false; }
+  unsigned contestants() const { return has_floor() ? 4 : 3; }
 };
 
-inline constexpr unsigned contestants = 3;
+inline constexpr unsigned most_contestants = 4;
 
 // Runs `rounds` rounds of every contestant in rotating order; times in ns, [round][contestant].
 class SideBySide final : public Work {
