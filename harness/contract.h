@@ -45,6 +45,7 @@ struct Unsupported : std::runtime_error {
 
 // What is asked of a link.
 struct Shape {
+  std::string transport{};         // by which the registry knows it (workloads/registry.h)
   std::size_t message_bytes = 64;  // of each message; mixed: of the largest, with what a transport adds to it
   bool mixed = false;              // messages differ in size
   Capacity capacity{};
@@ -228,37 +229,26 @@ concept DuplexTransport = requires(T link, unsigned side, Meeting& meeting) {
 };
 
 template <class T>
-concept Transport = std::constructible_from<T, const Shape&> &&
-    (OneWayTransport<T> || DuplexTransport<T>)&&requires {
+concept LinkType = std::constructible_from<T, const Shape&> &&(OneWayTransport<T> || DuplexTransport<T>);
+
+template <class T>
+concept Named = requires {
   { T::name } -> std::convertible_to<std::string_view>;
   { T::facts } -> std::convertible_to<const Facts&>;
 };
 
-// A transport may have another kind of link for what its own cannot have: types T::Unbounded and
-// T::NativeRendezvous for those capacities, which T(shape) refuses, and T::Shared for several senders or
-// receivers, and for a sender that drops the oldest message where T's own cannot. They are transports
-// themselves, of the same name and facts.
 template <class T>
-concept HasUnbounded = Transport<typename T::Unbounded>;
-template <class T>
-concept HasNativeRendezvous = Transport<typename T::NativeRendezvous>;
-template <class T>
-concept HasShared = Transport<typename T::Shared>;
+concept Transport = LinkType<T> && Named<T>;
 
-// A transport whose links lie in shared memory names it as T::Region (harness/ring_link.h), for workloads
-// that lay something else in it than a queue.
-
-// Such a form of T over a Link(name, shape).
-template <class T, class Link>
-class FormOf : public Link {
- public:
-  static constexpr std::string_view name = T::name;
-  static constexpr Facts facts = T::facts;
-  explicit FormOf(const Shape& shape) : Link(name, shape) {}
-  FormOf(const Shape& shape, const std::string& address) requires
-      std::constructible_from<Link, std::string_view, const Shape&, const std::string&>
-      : Link(name, shape, address) {}
-};
+// A link may have another form for what its own cannot have: types T::Unbounded and T::NativeRendezvous for
+// those capacities, which T(shape) refuses, and T::Shared for several senders or receivers, and for a sender
+// that drops the oldest message where T's own cannot.
+template <class T>
+concept HasUnbounded = LinkType<typename T::Unbounded>;
+template <class T>
+concept HasNativeRendezvous = LinkType<typename T::NativeRendezvous>;
+template <class T>
+concept HasShared = LinkType<typename T::Shared>;
 
 // What must live until every role has ended although the link itself is dropped once all are open: a kernel
 // object that cannot be removed while in use. Its destructor removes it.

@@ -1,24 +1,19 @@
 // The rings of slots (harness/ring.h for a pair, harness/shared_ring.h for several senders or receivers) as a
-// one-way link over some kind of shared region: every transport of this family is the same ring, and only the
-// region differs.
-//
-// A Region is made by the launch's parent and maps itself in each process that asks:
-//   Region(const Shape&, std::size_t bytes)   zero-filled; throws Unsupported or std::system_error
-//   Region::Mapping map() const               owns its mapping; bytes() is page-aligned
-//   Region(const Shape&, std::size_t bytes, const std::string& address)   one that a stranger made
-//   std::string address() const
-// and removes its name when its maker destroys it.
+// one-way link over some kind of shared region (harness/region.h): every transport of this family is the same
+// ring, compiled once, and only the region differs.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "harness/contract.h"
 #include "harness/refusals.h"
+#include "harness/region.h"
 #include "harness/ring.h"
 #include "harness/shared_ring.h"
 
@@ -32,8 +27,8 @@ constexpr std::uint64_t default_ring_slots(std::size_t message_bytes) {
 }
 
 // Throws Unsupported for a capacity that no ring has.
-inline std::uint64_t ring_slots(std::string_view transport, const Shape& shape) {
-  require_buffered(transport, shape.capacity, "a ring has so many slots");
+inline std::uint64_t ring_slots(const Shape& shape) {
+  require_buffered(shape.transport, shape.capacity, "a ring has so many slots");
   return shape.capacity.kind == Capacity::Kind::bounded ? shape.capacity.messages
                                                         : default_ring_slots(shape.message_bytes);
 }
@@ -43,11 +38,11 @@ struct PairRing {
   using Memory = Ring;
   using Sender = RingSender;
   using Receiver = RingReceiver;
-  static RingShape shape(std::string_view transport, const Shape& shape) {
+  static RingShape shape(const Shape& shape) {
     if (shape.senders + shape.receivers > 2) {
-      throw std::logic_error(std::string(transport) + ": a ring for a pair was to be shared by more");
+      throw std::logic_error(shape.transport + ": a ring for a pair was to be shared by more");
     }
-    return {.capacity = ring_slots(transport, shape),
+    return {.capacity = ring_slots(shape),
             .message_bytes = shape.message_bytes,
             .send_wait = shape.send_wait,
             .receive_wait = shape.receive_wait};
@@ -57,8 +52,8 @@ struct MailboxRing {
   using Memory = SharedRing;
   using Sender = SharedRingSender;
   using Receiver = SharedRingReceiver;
-  static SharedRingShape shape(std::string_view transport, const Shape& shape) {
-    return {.capacity = ring_slots(transport, shape),
+  static SharedRingShape shape(const Shape& shape) {
+    return {.capacity = ring_slots(shape),
             .message_bytes = shape.message_bytes,
             .senders = shape.senders,
             .receivers = shape.receivers,
@@ -67,53 +62,59 @@ struct MailboxRing {
   }
 };
 
-// A ring's endpoint together with the mapping it lives in. The mapping is a base before the endpoint, because
-// the endpoint writes to it as it goes.
-template <class Mapping, class Endpoint>
-class MappedEndpoint : private Mapping, public Endpoint {
+// An endpoint together with the mapping it lives in. The mapping is a base before the endpoint, because the
+// endpoint writes to it as it goes.
+class HeldMapping {
  public:
-  MappedEndpoint(Mapping mapping, const LinkDoorbellParts& doorbells)
-      : Mapping(std::move(mapping)), Endpoint(Mapping::bytes(), doorbells) {}
+  explicit HeldMapping(std::unique_ptr<AnyMapping> mapping) : mapping_(std::move(mapping)) {}
+  std::span<std::byte> mapped() const { return mapping_->bytes(); }
+
+ private:
+  std::unique_ptr<AnyMapping> mapping_;
+};
+template <class Endpoint>
+class MappedEndpoint : private HeldMapping, public Endpoint {
+ public:
+  MappedEndpoint(std::unique_ptr<AnyMapping> mapping, const LinkDoorbellParts& doorbells)
+      : HeldMapping(std::move(mapping)), Endpoint(mapped(), doorbells) {}
 };
 
-template <class Region, class Kind = PairRing>
+template <class Kind = PairRing>
 class RingLink {
  public:
-  RingLink(std::string_view transport, const Shape& shape)
-      : RingLink(transport, shape, Kind::shape(transport, shape)) {}
+  RingLink(const RegionKind& region, const Shape& shape) : RingLink(region, shape, Kind::shape(shape)) {}
 
-  RingLink(std::string_view transport, const Shape& shape, const std::string& address)
-      : region_(shape, bytes_needed(transport, ring_slots(transport, shape), shape.message_bytes), address) {}
-  std::string address() const { return region_.address(); }
+  RingLink(const RegionKind& region, const Shape& shape, const std::string& address)
+      : region_(region.attach(shape, bytes_needed(shape, ring_slots(shape), shape.message_bytes), address)) {}
+  std::string address() const { return region_->address(); }
 
-  auto open_sender(unsigned, Meeting&) { return open<typename Kind::Sender>(); }
-  auto open_receiver(unsigned, Meeting&) { return open<typename Kind::Receiver>(); }
+  MappedEndpoint<typename Kind::Sender> open_sender(unsigned, Meeting&) {
+    return {region_->map(), doorbells_};
+  }
+  MappedEndpoint<typename Kind::Receiver> open_receiver(unsigned, Meeting&) {
+    return {region_->map(), doorbells_};
+  }
   LinkDoorbellParts take_remains() { return std::move(doorbells_); }
 
  private:
   template <class RingShape>
-  RingLink(std::string_view transport, const Shape& shape, const RingShape& ring)
-      : region_(shape, bytes_needed(transport, ring.capacity, ring.message_bytes)),
-        doorbells_{DoorbellParts(transport, ring.send_wait), DoorbellParts(transport, ring.receive_wait)} {
-    const auto mapping = region_.map();
-    Kind::Memory::initialise(mapping.bytes(), ring);
+  RingLink(const RegionKind& region, const Shape& shape, const RingShape& ring)
+      : doorbells_{DoorbellParts(shape.transport, ring.send_wait),
+                   DoorbellParts(shape.transport, ring.receive_wait)} {
+    const std::size_t bytes = bytes_needed(shape, ring.capacity, ring.message_bytes);
+    region_ = region.make(shape, bytes, bytes);
+    Kind::Memory::initialise(region_->map()->bytes(), ring);
   }
 
-  static std::size_t bytes_needed(std::string_view transport, std::uint64_t slots,
-                                  std::size_t message_bytes) {
+  static std::size_t bytes_needed(const Shape& shape, std::uint64_t slots, std::size_t message_bytes) {
     try {
       return Kind::Memory::bytes_needed(slots, message_bytes);
     } catch (const std::length_error& error) {
-      throw Unsupported(fmt::format("{}: {}", transport, error.what()));
+      throw Unsupported(fmt::format("{}: {}", shape.transport, error.what()));
     }
   }
 
-  template <class Endpoint>
-  auto open() {
-    return MappedEndpoint<decltype(region_.map()), Endpoint>(region_.map(), doorbells_);
-  }
-
-  Region region_;
+  std::unique_ptr<AnyRegion> region_;
   LinkDoorbellParts doorbells_;
 };
 

@@ -1,9 +1,5 @@
 // The unbounded queue (harness/segment_queue.h) as a one-way link over some kind of shared region: what
-// capacity `unbounded` is for the transports of harness/ring_link.h, over the same regions. Besides what a
-// ring asks of a Region, this one asks for
-//   Region(const Shape&, std::size_t bytes, std::size_t prefaulted_bytes)   of which only the first part is
-//                                                                          touched by a role that maps it
-//   static std::uint64_t Region::most_bytes()                              that one link may take here
+// capacity `unbounded` is for the transports of harness/ring_link.h, over the same regions.
 #pragma once
 
 #include <fmt/format.h>
@@ -29,41 +25,34 @@ inline std::uint64_t backlog_limit(std::uint64_t most_bytes_here) {
   return limit;
 }
 
-template <class Region>
 class SegmentLink {
  public:
-  SegmentLink(std::string_view transport, const Shape& shape)
-      : SegmentLink(transport, shape,
+  SegmentLink(const RegionKind& region, const Shape& shape)
+      : SegmentLink(region, shape,
                     {.message_bytes = shape.message_bytes,
-                     .limit_bytes = backlog_limit(Region::most_bytes()),
+                     .limit_bytes = backlog_limit(region.most_bytes()),
                      .receive_wait = shape.receive_wait}) {}
 
-  auto open_sender(unsigned, Meeting&) { return open<SegmentSender>(); }
-  auto open_receiver(unsigned, Meeting&) { return open<SegmentReceiver>(); }
+  MappedEndpoint<SegmentSender> open_sender(unsigned, Meeting&) { return {region_->map(), doorbells_}; }
+  MappedEndpoint<SegmentReceiver> open_receiver(unsigned, Meeting&) { return {region_->map(), doorbells_}; }
   LinkDoorbellParts take_remains() { return std::move(doorbells_); }
 
  private:
-  SegmentLink(std::string_view transport, const Shape& shape, const SegmentQueueShape& queue)
-      : region_(shape, bytes_needed(transport, queue), SegmentQueue::prefaulted_bytes(queue)),
-        doorbells_{{}, DoorbellParts(transport, queue.receive_wait)} {
-    const auto mapping = region_.map();
-    SegmentQueue::initialise(mapping.bytes(), queue);
+  SegmentLink(const RegionKind& region, const Shape& shape, const SegmentQueueShape& queue)
+      : doorbells_{{}, DoorbellParts(shape.transport, queue.receive_wait)} {
+    region_ = region.make(shape, bytes_needed(shape, queue), SegmentQueue::prefaulted_bytes(queue));
+    SegmentQueue::initialise(region_->map()->bytes(), queue);
   }
 
-  static std::size_t bytes_needed(std::string_view transport, const SegmentQueueShape& queue) {
+  static std::size_t bytes_needed(const Shape& shape, const SegmentQueueShape& queue) {
     try {
       return SegmentQueue::bytes_needed(queue);
     } catch (const std::length_error& error) {
-      throw Unsupported(fmt::format("{}: {}", transport, error.what()));
+      throw Unsupported(fmt::format("{}: {}", shape.transport, error.what()));
     }
   }
 
-  template <class Endpoint>
-  auto open() {
-    return MappedEndpoint<decltype(region_.map()), Endpoint>(region_.map(), doorbells_);
-  }
-
-  Region region_;
+  std::unique_ptr<AnyRegion> region_;
   LinkDoorbellParts doorbells_;
 };
 

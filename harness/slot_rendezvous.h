@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "harness/contract.h"
+#include "harness/region.h"
 #include "harness/sized_slot.h"
 
 namespace ipcmark {
@@ -66,8 +67,7 @@ class SlotRendezvousSender {
 template <class SlotLink>
 class SlotRendezvousLink {
  public:
-  SlotRendezvousLink(std::string_view transport, const Shape& shape)
-      : link_(transport, with_one_slot(shape)) {}
+  SlotRendezvousLink(const RegionKind& region, const Shape& shape) : link_(region, with_one_slot(shape)) {}
 
   auto open_sender(unsigned index, Meeting& meeting) {
     return SlotRendezvousSender(link_.open_sender(index, meeting));

@@ -28,7 +28,8 @@ struct TransportTraits {
   Rendezvous rendezvous = Rendezvous::none;  // how it gives capacity 0; none: it cannot
   bool unbounded = false;                    // has links whose sender never waits
   bool mixes = false;                        // its links carry messages of several sizes
-  std::vector<std::string> workloads;        // those it was instantiated with
+  bool drops_oldest = false;                 // has senders that can drop the oldest message
+  std::vector<std::string> workloads{};      // those it was instantiated with
 };
 
 }  // namespace ipcmark

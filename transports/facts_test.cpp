@@ -245,7 +245,7 @@ struct OpenedLink {
 
   static OpenedLink made(const TransportEntry& transport, const Shape& shape, const SharedBoard& board) {
     OpenedLink made{transport, shape, board, transport.make_link(shape)};
-    if (transport.attach != nullptr) {
+    if (transport.is_attachable()) {
       const std::string address = made.link->address();
       require(address.size() < sizeof board->address, "a long address");
       strcpy(board->address, address.c_str());
@@ -254,7 +254,7 @@ struct OpenedLink {
   }
   // As a stranger does. What no stranger can open is taken from the forking process.
   OpenedLink found() {
-    if (transport.attach == nullptr) return {transport, shape, board, std::move(link)};
+    if (!transport.is_attachable()) return {transport, shape, board, std::move(link)};
     return {transport, shape, board, transport.attach(shape, board->address)};
   }
 
@@ -354,7 +354,7 @@ enum Step : unsigned { opened, told, done };
 void be_stranger(const SharedBoard& board, const std::string& task, const std::string& transport,
                  const std::string& address) {
   const TransportEntry* entry = Registry::instance().find(transport);
-  require(entry != nullptr && entry->attach != nullptr, "no stranger can attach to " + transport);
+  require(entry != nullptr && entry->is_attachable(), "no stranger can attach to " + transport);
   const Shape shape = stranger_shape(entry->traits);
   if (task == "copy") {
     std::vector<std::byte> message(shape.message_bytes);
@@ -495,7 +495,7 @@ TEST_P(FactsOf, TheMakersChildAndItsSiblingsCanOpenIt) {
 }
 
 TEST_P(FactsOf, AStrangerOpensItByItsDocumentedNameOrNotAtAll) {
-  EXPECT_EQ(transport().attach != nullptr, named());
+  EXPECT_EQ(transport().is_attachable(), named());
   if (!named()) return;
   in_a_role([&](const std::string& directory) {
     const Shape shape = in(directory, stranger_shape(traits()));

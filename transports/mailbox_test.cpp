@@ -248,6 +248,7 @@ TEST_P(MailboxOver, DeliveredExclusivelyRefusesAThirdProcessAsReceiver) {
   expect_all_told(c, outcome(c, verified(200)));
 
   Shape shape;
+  shape.transport = c.transport;
   shape.send_wait = c.send_wait;
   shape.receive_wait = c.receive_wait;
   LaunchSpec spec{.roles = {{"sender 0", {}}, {"receiver 1", {}}, {"third 2", {}}},

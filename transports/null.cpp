@@ -9,7 +9,7 @@
 
 #include "harness/fail.h"
 #include "harness/payload.h"
-#include "workloads/registry.h"
+#include "workloads/inlined.h"
 
 namespace ipcmark {
 namespace {
@@ -88,7 +88,7 @@ class Null {
   SharedNullEnd end_;
 };
 
-IPCMARK_TRANSPORT(Null);
+IPCMARK_INLINED_TRANSPORT(Null);
 
 }  // namespace
 }  // namespace ipcmark

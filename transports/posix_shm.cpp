@@ -10,8 +10,6 @@
 #include "harness/memory_map.h"
 #include "harness/owned_name.h"
 #include "harness/ring_link.h"
-#include "harness/segment_link.h"
-#include "harness/slot_rendezvous.h"
 #include "workloads/registry.h"
 
 namespace ipcmark {
@@ -21,10 +19,6 @@ constexpr std::string_view transport_name = "posix_shm";
 
 class PosixShmRegion {
  public:
-  using Mapping = MemoryMap;
-
-  PosixShmRegion(const Shape& shape, std::size_t bytes) : PosixShmRegion(shape, bytes, bytes) {}
-
   PosixShmRegion(const Shape&, std::size_t bytes, std::size_t prefaulted_bytes)
       : name_("/" + unique_name(), shm_unlink), bytes_(bytes), prefaulted_bytes_(prefaulted_bytes) {
     const Descriptor object = open(O_CREAT | O_EXCL);
@@ -71,8 +65,7 @@ class PosixShmRegion {
   std::size_t prefaulted_bytes_;
 };
 
-class PosixShm : public RingLink<PosixShmRegion> {
- public:
+struct PosixShm {
   static constexpr std::string_view name = transport_name;
   static constexpr Facts facts{.summary = "ring of slots in POSIX shared memory",
                                .model = Facts::Model::shared_memory,
@@ -89,12 +82,6 @@ class PosixShm : public RingLink<PosixShmRegion> {
                                .third_process_can = Facts::Interception::copy};
 
   using Region = PosixShmRegion;
-  using Unbounded = FormOf<PosixShm, SegmentLink<PosixShmRegion>>;
-  using NativeRendezvous = FormOf<PosixShm, SlotRendezvousLink<RingLink<PosixShmRegion>>>;
-  using Shared = FormOf<PosixShm, RingLink<PosixShmRegion, MailboxRing>>;
-
-  explicit PosixShm(const Shape& shape) : RingLink(name, shape) {}
-  PosixShm(const Shape& shape, const std::string& address) : RingLink(name, shape, address) {}
 };
 
 IPCMARK_TRANSPORT(PosixShm);

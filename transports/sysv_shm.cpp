@@ -12,8 +12,6 @@
 #include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/ring_link.h"
-#include "harness/segment_link.h"
-#include "harness/slot_rendezvous.h"
 #include "workloads/registry.h"
 
 namespace ipcmark {
@@ -40,10 +38,6 @@ class Attachment {
 // The kernel keeps a removed segment until the last process detaches from it, so the key can go early.
 class SysvShmRegion {
  public:
-  using Mapping = Attachment;
-
-  SysvShmRegion(const Shape& shape, std::size_t bytes) : SysvShmRegion(shape, bytes, bytes) {}
-
   SysvShmRegion(const Shape&, std::size_t bytes, std::size_t prefaulted_bytes)
       : bytes_(bytes), prefaulted_bytes_(prefaulted_bytes), maker_(getpid()) {
     if (bytes > most_bytes()) {
@@ -101,8 +95,7 @@ class SysvShmRegion {
   pid_t maker_;
 };
 
-class SysvShm : public RingLink<SysvShmRegion> {
- public:
+struct SysvShm {
   static constexpr std::string_view name = transport_name;
   static constexpr Facts facts{.summary = "ring of slots in System V shared memory",
                                .model = Facts::Model::shared_memory,
@@ -119,12 +112,6 @@ class SysvShm : public RingLink<SysvShmRegion> {
                                .third_process_can = Facts::Interception::copy};
 
   using Region = SysvShmRegion;
-  using Unbounded = FormOf<SysvShm, SegmentLink<SysvShmRegion>>;
-  using NativeRendezvous = FormOf<SysvShm, SlotRendezvousLink<RingLink<SysvShmRegion>>>;
-  using Shared = FormOf<SysvShm, RingLink<SysvShmRegion, MailboxRing>>;
-
-  explicit SysvShm(const Shape& shape) : RingLink(name, shape) {}
-  SysvShm(const Shape& shape, const std::string& address) : RingLink(name, shape, address) {}
 };
 
 IPCMARK_TRANSPORT(SysvShm);

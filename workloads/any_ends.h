@@ -1,5 +1,5 @@
-// Ends and links behind virtual calls as templates over an endpoint take them (workloads/endpoints.h): for
-// workloads that are about waiting, not about nanoseconds, and compiled once for all transports.
+// Ends and links behind virtual calls as templates over an endpoint or a type of links take them
+// (workloads/endpoints.h).
 #pragma once
 
 #include <memory>
@@ -32,13 +32,52 @@ class AnyEnd {
   Io release() { return end_->release(); }
   void wait_to_receive() { end_->wait_to_receive(); }
   std::optional<CapacityFacts::Limit> limit() const { return end_->limit(); }
+  bool within_message() const { return end_->within_message(); }
+  Backlog peak_backlog() { return end_->peak_backlog(); }
+  std::uint64_t most_messages() const { return end_->most_messages(); }
   int fd() const { return end_->fd(); }
 
  private:
   std::shared_ptr<AnyEndpoint> end_;
 };
 static_assert(CopySender<AnyEnd> && LoanSender<AnyEnd> && CopyReceiver<AnyEnd> && LoanReceiver<AnyEnd> &&
-              ReportsLimit<AnyEnd>);
+              ReportsLimit<AnyEnd> && SendsInPieces<AnyEnd> && ReportsBacklog<AnyEnd>);
+
+// By the transport that the shape is of. Throws Unsupported; std::out_of_range for a name that none has.
+std::unique_ptr<AnyLink> make_registered_link(const Shape& shape);
+
+// A link of the transport that the shape is of, as templates over a type of links take it.
+class AnyOneWay {
+ public:
+  static constexpr bool makes_room_itself = true;  // workloads/endpoints.h
+
+  explicit AnyOneWay(const Shape& shape) : link_(make_registered_link(shape)) {}
+  AnyEnd open_sender(unsigned index, Meeting& meeting) { return AnyEnd(link_->open_sender(index, meeting)); }
+  AnyEnd open_receiver(unsigned index, Meeting& meeting) {
+    return AnyEnd(link_->open_receiver(index, meeting));
+  }
+  std::unique_ptr<AnyLink> take_remains() {
+    link_->drop();
+    return std::move(link_);
+  }
+
+ private:
+  std::unique_ptr<AnyLink> link_;
+};
+class AnyDuplex {
+ public:
+  static constexpr bool makes_room_itself = true;
+
+  explicit AnyDuplex(const Shape& shape) : link_(make_registered_link(shape)) {}
+  AnyEnd open_peer(unsigned side, Meeting& meeting) { return AnyEnd(link_->open_sender(side, meeting)); }
+  std::unique_ptr<AnyLink> take_remains() {
+    link_->drop();
+    return std::move(link_);
+  }
+
+ private:
+  std::unique_ptr<AnyLink> link_;
+};
 
 // Where a loan is there and its commit says `again`, an attempt cannot simply be made anew.
 inline bool loans_to_a_rendezvous(const Case& c) {
@@ -48,9 +87,9 @@ inline bool loans_to_a_rendezvous(const Case& c) {
 // As Links (workloads/endpoints.h).
 class AnyLinks {
  public:
-  // By a TransportEntry's make_link. Throws Unsupported.
-  void build(std::unique_ptr<AnyLink> (*make_link)(const Shape&), const Shape& shape, unsigned count) {
-    for (unsigned i = 0; i < count; ++i) links_.push_back(make_link(shape));
+  // Of the transport that the shape is of. Throws Unsupported.
+  void build(const Shape& shape, unsigned count) {
+    for (unsigned i = 0; i < count; ++i) links_.push_back(make_registered_link(shape));
   }
   AnyLink& operator[](unsigned index) { return *links_.at(index); }
   void drop() {

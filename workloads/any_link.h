@@ -1,8 +1,11 @@
-// A link behind virtual calls, for whatever treats all transports alike: tests, tools, and workloads that are
-// not about single nanoseconds, compiled once for all transports. A virtual call costs about 1 ns a message.
+// A link behind virtual calls, for whatever treats all transports alike: tests, tools, and every workload
+// over what enters the kernel for each message, compiled once for all such transports. A virtual call costs
+// about 1 ns a message.
 #pragma once
 
 #include <concepts>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +39,11 @@ class AnyEndpoint {
   virtual Io release() = 0;
   virtual void wait_to_receive() = 0;
   virtual std::optional<CapacityFacts::Limit> limit() const = 0;
+  // False unless it SendsInPieces.
+  virtual bool within_message() const = 0;
+  // Nothing, and as many as one likes, unless it ReportsBacklog.
+  virtual Backlog peak_backlog() = 0;
+  virtual std::uint64_t most_messages() = 0;
   // By which the kernel knows it, owned by this object; -1 unless it HasDescriptor.
   virtual int fd() const = 0;
 };
@@ -50,38 +58,6 @@ class AnyLink {
   virtual std::string address() = 0;
   // As the launch's parent does once all have opened; the remains stay until this object goes.
   virtual void drop() = 0;
-};
-
-// A region of shared memory as a transport's links lie in, for workloads that lay something else in it than a
-// queue. Made by the launch's parent, all zero bytes; its name goes with the object that its maker holds.
-class AnyMapping {
- public:
-  virtual ~AnyMapping() = default;
-  virtual std::span<std::byte> bytes() const = 0;  // page-aligned
-};
-class AnyRegion {
- public:
-  virtual ~AnyRegion() = default;
-  virtual std::unique_ptr<AnyMapping> map() const = 0;  // throws std::system_error
-};
-
-template <class Region>
-class ErasedRegion final : public AnyRegion {
- public:
-  ErasedRegion(const Shape& shape, std::size_t bytes) : region_(shape, bytes) {}
-  std::unique_ptr<AnyMapping> map() const override { return std::make_unique<Mapping>(region_.map()); }
-
- private:
-  class Mapping final : public AnyMapping {
-   public:
-    explicit Mapping(typename Region::Mapping mapping) : mapping_(std::move(mapping)) {}
-    std::span<std::byte> bytes() const override { return mapping_.bytes(); }
-
-   private:
-    typename Region::Mapping mapping_;
-  };
-
-  Region region_;
 };
 
 template <class E>
@@ -136,6 +112,18 @@ class ErasedEndpoint final : public AnyEndpoint {
     lacks("wait_to_receive");
   }
   std::optional<CapacityFacts::Limit> limit() const override { return limit_of(endpoint_); }
+  bool within_message() const override {
+    if constexpr (SendsInPieces<E>) return endpoint_.within_message();
+    return false;
+  }
+  Backlog peak_backlog() override {
+    if constexpr (ReportsBacklog<E>) return endpoint_.peak_backlog();
+    return {};
+  }
+  std::uint64_t most_messages() override {
+    if constexpr (ReportsBacklog<E>) return endpoint_.most_messages();
+    return std::numeric_limits<std::uint64_t>::max();
+  }
   int fd() const override {
     if constexpr (HasDescriptor<E>) return endpoint_.fd();
     return -1;
@@ -149,7 +137,7 @@ class ErasedEndpoint final : public AnyEndpoint {
   E endpoint_;
 };
 
-template <Transport T>
+template <LinkType T>
 class ErasedLink final : public AnyLink {
  public:
   explicit ErasedLink(const Shape& shape) { links_.build(shape, 1); }

@@ -18,7 +18,7 @@ namespace ipcmark {
 // Whether the case's transport gives its links' region itself, for workloads that have their own use for it.
 inline bool lies_in_memory(const Case& c) {
   const TransportEntry* const entry = Registry::instance().find(c.transport);
-  return entry != nullptr && entry->make_region != nullptr;
+  return entry != nullptr && entry->region != nullptr;
 }
 
 // Why a workload that looks at messages cannot have this transport; empty when it can.

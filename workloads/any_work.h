@@ -15,7 +15,7 @@ class AnyWork : public Work {
   // As many links as links() says, of the case's own shape.
   void build(const std::string& directory) override {
     shape_.directory = directory;
-    links_.build(transport_.make_link, shape_, links());
+    links_.build(shape_, links());
   }
   void drop() override { links_.drop(); }
   void end() override { links_.end(); }

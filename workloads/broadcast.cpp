@@ -9,7 +9,8 @@ namespace ipcmark {
 namespace {
 
 BroadcastRingShape ring_of(const Case& c) {
-  return {.capacity = ring_slots(c.transport, {.message_bytes = c.message_bytes, .capacity = c.capacity}),
+  return {.capacity = ring_slots(
+              {.transport = c.transport, .message_bytes = c.message_bytes, .capacity = c.capacity}),
           .message_bytes = c.message_bytes,
           .receivers = c.receivers,
           .send_wait = c.send_wait,
@@ -43,7 +44,7 @@ void Broadcast::observe(const Case& c, const LaunchBoard&, std::vector<Observati
 }
 
 Broadcast::Broadcast(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : AnyWork(benchmark_case, shape, options), one_ring_(transport_.make_region != nullptr) {
+    : AnyWork(benchmark_case, shape, options), one_ring_(transport_.region != nullptr) {
   shape_.receivers = 1;
 }
 
@@ -57,7 +58,7 @@ void Broadcast::build(const std::string& directory) {
   } catch (const std::length_error& error) {
     throw Unsupported(fmt::format("{}: {}", case_.transport, error.what()));
   }
-  region_ = transport_.make_region(shape_, bytes);
+  region_ = transport_.region->make(shape_, bytes, bytes);
   doorbells_ = std::make_unique<BroadcastDoorbellParts>(case_.transport, ring);
   BroadcastRing::initialise(region_->map()->bytes(), ring);
 }

@@ -181,12 +181,12 @@ unsigned ClientServer::senders_of(unsigned link) const {
 void ClientServer::build(const std::string& directory) {
   shape_.directory = directory;
   shape_.senders = shares_ ? clients() : 1;
-  links_.build(transport_.make_link, shape_, request_links());
+  links_.build(shape_, request_links());
   if (both_ways_) return;
   Shape reply = shape_;
   reply.senders = 1;
   reply.message_bytes = reply_bytes(case_);
-  links_.build(transport_.make_link, reply, clients());
+  links_.build(reply, clients());
 }
 
 void ClientServer::open(Role& role) {

@@ -27,7 +27,7 @@ struct DuplexFigures {
   static constexpr unsigned last_receive_ns = 0;
 };
 
-template <Transport T>
+template <LinkType T>
 class Duplex final : public Work {
  public:
   static constexpr std::string_view name = "duplex";

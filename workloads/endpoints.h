@@ -23,6 +23,7 @@
 #include "harness/payload.h"
 #include "harness/size_mix.h"
 #include "harness/sized_slot.h"
+#include "harness/traits.h"
 #include "harness/work_unit.h"
 
 namespace ipcmark {
@@ -39,7 +40,7 @@ struct RemainsOf<T> {
 };
 
 // Of a link of several, receivers too are counted from 0; `senders` are those of the link.
-template <Transport T>
+template <LinkType T>
 auto open_sender_end(T& link, Meeting& meeting, unsigned index = 0) {
   if constexpr (DuplexTransport<T>) {
     return link.open_peer(index, meeting);
@@ -47,7 +48,7 @@ auto open_sender_end(T& link, Meeting& meeting, unsigned index = 0) {
     return link.open_sender(index, meeting);
   }
 }
-template <Transport T>
+template <LinkType T>
 auto open_receiver_end(T& link, Meeting& meeting, unsigned index = 0, unsigned senders = 1) {
   if constexpr (DuplexTransport<T>) {
     return link.open_peer(senders + index, meeting);
@@ -55,13 +56,13 @@ auto open_receiver_end(T& link, Meeting& meeting, unsigned index = 0, unsigned s
     return link.open_receiver(index, meeting);
   }
 }
-template <Transport T>
+template <LinkType T>
 using SenderEnd = decltype(open_sender_end(std::declval<T&>(), std::declval<Meeting&>()));
-template <Transport T>
+template <LinkType T>
 using ReceiverEnd = decltype(open_receiver_end(std::declval<T&>(), std::declval<Meeting&>()));
 
 // Whether some form of T has senders that can drop the oldest message.
-template <Transport T>
+template <LinkType T>
 constexpr bool drops_oldest() {
   if constexpr (DropsOldest<SenderEnd<T>>) return true;
   if constexpr (HasShared<T>) return DropsOldest<SenderEnd<typename T::Shared>>;
@@ -69,17 +70,19 @@ constexpr bool drops_oldest() {
 }
 
 // Whether T's links can carry messages of several sizes: by verbs of their own, or in slots.
-template <Transport T>
+template <LinkType T>
 inline constexpr bool lends_slots = LoanSender<SenderEnd<T>>&& LoanReceiver<ReceiverEnd<T>>;
-template <Transport T>
+template <LinkType T>
 inline constexpr bool carries_mixes = lends_slots<T> ||
                                       (SizedSender<SenderEnd<T>> && SizedReceiver<ReceiverEnd<T>>);
 
 // What T is to be asked for, so that a message's size has room beside it. Any other shape stays as it is.
-template <Transport T>
+template <LinkType T>
 Shape with_room_for_sizes(Shape shape) {
   if (!shape.mixed) return shape;
-  if constexpr (lends_slots<T>) {
+  if constexpr (requires { T::makes_room_itself; }) {
+    return shape;
+  } else if constexpr (lends_slots<T>) {
     shape.message_bytes = sized_slot_bytes(shape.message_bytes);
   } else if constexpr (requires { SenderEnd<T>::frame_bytes; }) {
     shape.message_bytes += SenderEnd<T>::frame_bytes;
@@ -87,56 +90,57 @@ Shape with_room_for_sizes(Shape shape) {
   return shape;
 }
 
-// Refuses what a transport's facts and types do not offer, for all transports alike: waits, accesses, more
-// senders or receivers, and messages that several of them would tear.
-template <Transport T>
-void require_offered(const Shape& shape) {
-  const auto refuse = [](const char* what, std::string_view word) {
-    throw Unsupported(std::string(T::name) + ": " + what + " " + std::string(word));
-  };
-  if (!T::facts.send_waits.contains(shape.send_wait)) {
-    refuse("its sender cannot wait by", to_string(shape.send_wait));
-  }
-  if (!T::facts.receive_waits.contains(shape.receive_wait)) {
-    refuse("its receiver cannot wait by", to_string(shape.receive_wait));
-  }
-  if (!(shape.send_access == Access::loan ? LoanSender<SenderEnd<T>> : CopySender<SenderEnd<T>>)) {
-    refuse("its sender has no access by", to_string(shape.send_access));
-  }
-  if (!(shape.receive_access == Access::loan ? LoanReceiver<ReceiverEnd<T>> : CopyReceiver<ReceiverEnd<T>>)) {
-    refuse("its receiver has no access by", to_string(shape.receive_access));
-  }
-  if (shape.mixed && !carries_mixes<T>) refuse("a link's messages are of", "one size");
-  if (shape.mixed && shape.message_bytes > std::numeric_limits<std::uint32_t>::max()) {
-    refuse("a message of a mix has less than", "4 GiB");
-  }
-  if (shape.senders > T::facts.most_senders) {
-    refuse("a link's sending processes are at most", std::to_string(T::facts.most_senders));
-  }
-  if (shape.receivers > T::facts.most_receivers) {
-    refuse("a link's receiving processes are at most", std::to_string(T::facts.most_receivers));
-  }
-  if (shape.senders + shape.receivers > 2 && T::facts.largest_shared_message &&
-      shape.message_bytes > *T::facts.largest_shared_message) {
-    refuse("several senders or receivers would tear messages of more than",
-           std::to_string(*T::facts.largest_shared_message) + " B");
+// What the types of T's ends tell. The rest is set where it is registered (workloads/registry.h).
+template <LinkType T>
+TransportTraits traits_of_ends(std::string_view name, const Facts& facts) {
+  using S = SenderEnd<T>;
+  using R = ReceiverEnd<T>;
+  static_assert(CopySender<S> || LoanSender<S>,
+                "what a link opens for sending must be a sender (harness/contract.h)");
+  static_assert(CopyReceiver<R> || LoanReceiver<R>, "what a link opens for receiving must be a receiver");
+  return {.name = std::string(name),
+          .facts = facts,
+          .duplex = DuplexTransport<T>,
+          .copy_send = CopySender<S>,
+          .loan_send = LoanSender<S>,
+          .copy_receive = CopyReceiver<R>,
+          .loan_receive = LoanReceiver<R>,
+          .mixes = carries_mixes<T>,
+          .drops_oldest = drops_oldest<T>()};
+}
+
+// Throws std::out_of_range for a name that no transport has.
+const TransportTraits& registered_traits(std::string_view transport);
+
+// T's own, or of the transport that the shape is of.
+template <LinkType T>
+const TransportTraits& traits_for(const Shape& shape) {
+  if constexpr (Named<T>) {
+    static const TransportTraits traits = traits_of_ends<T>(T::name, T::facts);
+    return traits;
+  } else {
+    return registered_traits(shape.transport);
   }
 }
 
+// Refuses what a transport's facts and types do not offer, for all transports alike: waits, accesses, more
+// senders or receivers, and messages that several of them would tear.
+void require_offered(const TransportTraits& traits, const Shape& shape);
+
 // The links of one launch, in index order.
-template <Transport T>
+template <LinkType T>
 class Links {
  public:
   // Throws Unsupported.
   void build(const Shape& shape, unsigned count) {
-    require_offered<T>(shape);
+    require_offered(traits_for<T>(shape), shape);
     links_.reserve(count);
     const Shape asked = with_room_for_sizes<T>(shape);
     for (unsigned i = 0; i < count; ++i) links_.push_back(std::make_unique<T>(asked));
   }
   // One that another process has made. Throws Unsupported.
   void attach(const Shape& shape, const std::string& address) requires Attachable<T> {
-    require_offered<T>(shape);
+    require_offered(traits_for<T>(shape), shape);
     links_.push_back(std::make_unique<T>(with_room_for_sizes<T>(shape), address));
   }
   T& operator[](unsigned index) { return *links_.at(index); }
@@ -161,7 +165,7 @@ class Links {
 
 // A sending and a receiving end for one role of a pair: the two halves of one duplex link, or the ends of two
 // one-way links (link 0 carries what role 0 sends).
-template <Transport T>
+template <LinkType T>
 class BothWays {
  public:
   static constexpr unsigned links = DuplexTransport<T> ? 1 : 2;

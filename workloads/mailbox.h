@@ -113,7 +113,7 @@ using Notice = std::array<std::byte, 8>;
 
 }  // namespace mailbox_detail
 
-template <Transport T>
+template <LinkType T>
 class Mailbox final : public Work {
  public:
   static constexpr std::string_view name = "mailbox";

@@ -14,7 +14,7 @@
 
 namespace ipcmark {
 
-template <Transport T>
+template <LinkType T>
 class Pairs final : public Work {
  public:
   static constexpr std::string_view name = "pairs";

@@ -59,7 +59,7 @@ class RoundTrips {
   std::uint64_t sequence_ = 0;
 };
 
-template <Transport T>
+template <LinkType T>
 class PingPong final : public Work {
  public:
   static constexpr std::string_view name = "ping_pong";

@@ -198,7 +198,11 @@ Pipeline::Pipeline(const Case& benchmark_case, const Shape& shape, const TrialOp
 
 void Pipeline::build(const std::string& directory) {
   shape_.directory = directory;
-  for (const TransportEntry* hop : hops_) links_.build(hop->make_link, shape_, 1);
+  Shape shape = shape_;
+  for (const TransportEntry* hop : hops_) {
+    shape.transport = hop->traits.name;
+    links_.build(shape, 1);
+  }
   if (!has_command()) return;
   const ByteMap once = bytes_through(case_.filter);
   for (unsigned value = 0; value < once.size(); ++value) {

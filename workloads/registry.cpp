@@ -47,6 +47,17 @@ const WorkloadEntry* TransportEntry::find_workload(std::string_view name) const 
   return found == workloads.end() ? nullptr : &*found;
 }
 
+std::unique_ptr<AnyLink> TransportEntry::make_link(Shape shape) const {
+  shape.transport = traits.name;
+  return maker(shape);
+}
+
+std::unique_ptr<AnyLink> TransportEntry::attach(Shape shape, const std::string& address) const {
+  if (attacher == nullptr) throw Unsupported(traits.name + ": no stranger can attach to its links");
+  shape.transport = traits.name;
+  return attacher(shape, address);
+}
+
 Registry& Registry::instance() {
   static Registry registry;
   return registry;
@@ -70,10 +81,24 @@ const TransportEntry* Registry::find(std::string_view name) const {
   return found == transports_.end() ? nullptr : &*found;
 }
 
+const TransportEntry& Registry::at(std::string_view name) const {
+  const TransportEntry* const entry = find(name);
+  if (entry == nullptr) throw std::out_of_range(fmt::format("no transport is named {}", name));
+  return *entry;
+}
+
 std::vector<TransportTraits> Registry::traits() const {
   std::vector<TransportTraits> all;
   for (const TransportEntry& entry : transports_) all.push_back(entry.traits);
   return all;
+}
+
+const TransportTraits& registered_traits(std::string_view transport) {
+  return Registry::instance().at(transport).traits;
+}
+
+std::unique_ptr<AnyLink> make_registered_link(const Shape& shape) {
+  return Registry::instance().at(shape.transport).make_link(shape);
 }
 
 }  // namespace ipcmark

@@ -1,20 +1,21 @@
-// The transports that this program has, and what each was instantiated with. Adding a transport is one file
-// that ends in IPCMARK_TRANSPORT(Type): it then appears in every list, grid and conformance test.
+// The transports that this program has. Adding one is one file that ends in IPCMARK_TRANSPORT(Type): it then
+// appears in every list, grid and conformance test.
+//
+// A workload reaches what enters the kernel for each message by a virtual call, which costs such a transport
+// no more than about a hundredth, and so it is compiled once for all of them; likewise for all rings in
+// shared memory, which are the same ring in different regions. What does neither, and counts in nanoseconds,
+// is compiled into every workload on its own: IPCMARK_INLINED_TRANSPORT(Type) in workloads/inlined.h.
 #pragma once
 
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "harness/region.h"
 #include "harness/traits.h"
 #include "workloads/any_link.h"
-#include "workloads/capacity_probe.h"
-#include "workloads/duplex.h"
-#include "workloads/mailbox.h"
-#include "workloads/pairs.h"
-#include "workloads/ping_pong.h"
 #include "workloads/rendezvous.h"
-#include "workloads/stream.h"
+#include "workloads/timed_work.h"
 
 namespace ipcmark {
 
@@ -52,14 +53,16 @@ std::string foreign_parameter(const Case& benchmark_case, std::span<const std::s
 struct TransportEntry {
   TransportTraits traits;
   std::vector<WorkloadEntry> workloads;
-  std::unique_ptr<Work> (*make_probe)(const Case&, const Shape&) = nullptr;
-  std::unique_ptr<AnyLink> (*make_link)(const Shape&) = nullptr;  // throws Unsupported
-  // To a link of that shape and address, made by another process; null where no stranger can.
-  std::unique_ptr<AnyLink> (*attach)(const Shape&, const std::string& address) = nullptr;
-  // Memory as its links lie in; null where they lie in none.
-  std::unique_ptr<AnyRegion> (*make_region)(const Shape&, std::size_t bytes) = nullptr;
+  std::unique_ptr<AnyLink> (*maker)(const Shape&) = nullptr;
+  std::unique_ptr<AnyLink> (*attacher)(const Shape&, const std::string& address) = nullptr;
+  // Memory as its rings lie in, for workloads that lay something else in it; null where there is none.
+  const RegionKind* region = nullptr;
 
   const WorkloadEntry* find_workload(std::string_view name) const;
+  std::unique_ptr<AnyLink> make_link(Shape shape) const;  // throws Unsupported
+  // To a link of that shape and address, made by another process, where a stranger can.
+  std::unique_ptr<AnyLink> attach(Shape shape, const std::string& address) const;
+  bool is_attachable() const { return attacher != nullptr; }
 };
 
 // Filled before main() by the registrations, read-only afterwards.
@@ -71,6 +74,7 @@ class Registry {
   void add(TransportEntry entry);
   const std::vector<TransportEntry>& transports() const { return transports_; }  // by name
   const TransportEntry* find(std::string_view name) const;
+  const TransportEntry& at(std::string_view name) const;  // throws std::out_of_range
   std::vector<TransportTraits> traits() const;
 
  private:
@@ -138,24 +142,6 @@ WorkloadEntry described_workload() {
       .make = nullptr};
 }
 
-template <template <class> class W, Transport T>
-WorkloadEntry workload_entry() {
-  WorkloadEntry entry = described_workload<W<T>>();
-  entry.make = [](const Case& benchmark_case, const Shape& shape, const TrialOptions& options) {
-    const auto make = [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
-      return std::make_unique<W<Form>>(benchmark_case, shape, options);
-    };
-    if constexpr (requires { W<T>::every_capacity; }) {
-      return with_form<T>(shape, make);
-    } else if constexpr (requires { W<T>::several_ends; }) {
-      return with_sharing<T>(shape, make);
-    } else {
-      return make(std::type_identity<T>{});
-    }
-  };
-  return entry;
-}
-
 template <class W>
 WorkloadEntry erased_workload_entry() {
   WorkloadEntry entry = described_workload<W>();
@@ -166,57 +152,48 @@ WorkloadEntry erased_workload_entry() {
   return entry;
 }
 
-// With the workloads W, and those that go through workloads/any_link.h. For tests that need no more.
-template <Transport T, template <class> class... W>
-bool register_transport_with() {
-  using S = SenderEnd<T>;
-  using R = ReceiverEnd<T>;
-  static_assert(CopySender<S> || LoanSender<S>,
-                "what a link opens for sending must be a sender (harness/contract.h)");
-  static_assert(CopyReceiver<R> || LoanReceiver<R>, "what a link opens for receiving must be a receiver");
-  TransportEntry entry;
-  entry.traits.name = T::name;
-  entry.traits.facts = T::facts;
-  entry.traits.duplex = DuplexTransport<T>;
-  entry.traits.copy_send = CopySender<S>;
-  entry.traits.loan_send = LoanSender<S>;
-  entry.traits.copy_receive = CopyReceiver<R>;
-  entry.traits.loan_receive = LoanReceiver<R>;
-  entry.traits.receivers_are_polled = HasDescriptor<R>;
+// Those that are templates over a type of links, compiled once over links behind virtual calls.
+std::vector<WorkloadEntry> workloads_over_any_one_way();
+std::vector<WorkloadEntry> workloads_over_any_duplex();
+
+// What every transport tells of itself, whatever its workloads.
+template <LinkType T>
+TransportEntry entry_of(std::string_view name, const Facts& facts, std::vector<WorkloadEntry> workloads) {
+  TransportEntry entry{.traits = traits_of_ends<T>(name, facts), .workloads = std::move(workloads)};
+  entry.traits.receivers_are_polled = HasDescriptor<ReceiverEnd<T>>;
   entry.traits.rendezvous = rendezvous_of<T>;
   entry.traits.unbounded = HasUnbounded<T>;
-  entry.traits.mixes = carries_mixes<T>;
-  entry.workloads = {workload_entry<W, T>()...};
-  entry.make_probe = [](const Case& benchmark_case, const Shape& shape) {
-    return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<Work> {
-      return std::make_unique<CapacityProbe<Form>>(benchmark_case, shape);
-    });
-  };
-  entry.make_link = [](const Shape& shape) {
+  entry.maker = [](const Shape& shape) {
     return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
       return std::make_unique<ErasedLink<Form>>(shape);
     });
   };
   if constexpr (Attachable<T>) {
-    entry.attach = [](const Shape& shape, const std::string& address) -> std::unique_ptr<AnyLink> {
+    entry.attacher = [](const Shape& shape, const std::string& address) -> std::unique_ptr<AnyLink> {
       return with_form<T>(shape, [&]<class Form>(std::type_identity<Form>) -> std::unique_ptr<AnyLink> {
         if constexpr (Attachable<Form>) return std::make_unique<ErasedLink<Form>>(shape, address);
-        throw Unsupported(std::string(T::name) + ": no stranger can attach to a link of this shape");
+        throw Unsupported(shape.transport + ": no stranger can attach to a link of this shape");
       });
     };
   }
-  if constexpr (requires { typename T::Region; }) {
-    entry.make_region = [](const Shape& shape, std::size_t bytes) -> std::unique_ptr<AnyRegion> {
-      return std::make_unique<ErasedRegion<typename T::Region>>(shape, bytes);
-    };
-  }
-  Registry::instance().add(std::move(entry));
-  return true;
+  return entry;
 }
 
-template <Transport T>
+// All of a ring's over such a region (workloads/rings.cpp).
+TransportEntry ring_entry(std::string_view name, const Facts& facts, const RegionKind& region);
+
+// A transport is either a type of links, behind virtual calls in every workload, or names the memory in which
+// the rings are to lie: T::Region (harness/region.h).
+template <Named T>
 bool register_transport() {
-  return register_transport_with<T, PingPong, Stream, Mailbox, Duplex, Pairs>();
+  if constexpr (requires { typename T::Region; }) {
+    static constexpr RegionKind region = region_kind<typename T::Region>();
+    Registry::instance().add(ring_entry(T::name, T::facts, region));
+  } else {
+    Registry::instance().add(entry_of<T>(
+        T::name, T::facts, DuplexTransport<T> ? workloads_over_any_duplex() : workloads_over_any_one_way()));
+  }
+  return true;
 }
 
 }  // namespace ipcmark

@@ -181,7 +181,7 @@ class Acknowledged {
     } else {
       Shape back = buffered(shape);
       std::swap(back.send_wait, back.receive_wait);
-      require_offered<T>(back);
+      require_offered(traits_for<T>(back), back);
       back.message_bytes = acknowledgement_bytes_;
       try {
         back_.emplace(back);
@@ -232,16 +232,23 @@ class Acknowledged {
 
 // How T gives capacity 0. Not at all what moves no byte, what may lose one of the two messages, and what has
 // no access by copy.
-template <Transport T>
-inline constexpr Rendezvous rendezvous_of =
-    HasNativeRendezvous<T> ? Rendezvous::native
-    : T::facts.carries && !T::facts.lossy && CopySender<SenderEnd<T>> && CopyReceiver<ReceiverEnd<T>>
-        ? Rendezvous::acknowledged
-        : Rendezvous::none;
+template <LinkType T>
+constexpr Rendezvous how_it_meets() {
+  if constexpr (HasNativeRendezvous<T>) {
+    return Rendezvous::native;
+  } else if constexpr (Named<T>) {
+    if (T::facts.carries && !T::facts.lossy && CopySender<SenderEnd<T>> && CopyReceiver<ReceiverEnd<T>>) {
+      return Rendezvous::acknowledged;
+    }
+  }
+  return Rendezvous::none;
+}
+template <LinkType T>
+inline constexpr Rendezvous rendezvous_of = how_it_meets<T>();
 
 // Calls `use` with std::type_identity of the form of T whose links have so many senders and receivers, and
 // drop the oldest message where that is asked; of T itself when there is none, which may refuse them.
-template <Transport T, class Use>
+template <LinkType T, class Use>
 auto with_sharing(const Shape& shape, Use use) {
   if constexpr (HasShared<T>) {
     const bool drops = shape.overflow == Overflow::drop_old && !DropsOldest<SenderEnd<T>>;
@@ -253,7 +260,7 @@ auto with_sharing(const Shape& shape, Use use) {
 }
 
 // Likewise of the form whose links have such a capacity, between one sender and one receiver.
-template <Transport T, class Use>
+template <LinkType T, class Use>
 auto with_form(const Shape& shape, Use use) {
   if (shape.senders + shape.receivers > 2) return with_sharing<T>(shape, use);
   if constexpr (HasUnbounded<T>) {

@@ -69,8 +69,8 @@ bool is_inherited(Wait wait) { return wait == Wait::sysv_semaphore || wait == Wa
 
 // Whether only a relative of the maker can open such a link.
 bool needs_fork(const TransportEntry& transport, const Shape& shape) {
-  return transport.attach == nullptr || (transport.make_region != nullptr &&
-                                         (is_inherited(shape.send_wait) || is_inherited(shape.receive_wait)));
+  return !transport.is_attachable() ||
+         (transport.region != nullptr && (is_inherited(shape.send_wait) || is_inherited(shape.receive_wait)));
 }
 
 }  // namespace

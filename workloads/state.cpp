@@ -73,14 +73,15 @@ void State::observe(const Case& c, const LaunchBoard& board, std::vector<Observa
 }
 
 State::State(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : AnyWork(benchmark_case, shape, options), in_place_(transport_.make_region != nullptr) {
+    : AnyWork(benchmark_case, shape, options), in_place_(transport_.region != nullptr) {
   shape_.receivers = 1;
 }
 
 void State::build(const std::string& directory) {
   AnyWork::build(directory);
   if (!in_place_) return;
-  region_ = transport_.make_region(shape_, Seqlock::bytes_needed(case_.message_bytes));
+  const std::size_t bytes = Seqlock::bytes_needed(case_.message_bytes);
+  region_ = transport_.region->make(shape_, bytes, bytes);
   Seqlock::initialise(region_->map()->bytes(), case_.message_bytes);
 }
 

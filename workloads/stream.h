@@ -16,7 +16,7 @@
 
 namespace ipcmark {
 
-template <Transport T>
+template <LinkType T>
 class Stream final : public Work {
  public:
   static constexpr std::string_view name = "stream";
@@ -38,7 +38,7 @@ class Stream final : public Work {
       return what + ": a sender that waits by block sleeps when the link is full";
     if (c.capacity == Capacity::rendezvous()) return what + ": a rendezvous has room for nothing";
     if (c.capacity == Capacity::unbounded()) return what + ": an unbounded link is never full";
-    if (c.overflow == Overflow::drop_old && !drops_oldest<T>()) {
+    if (c.overflow == Overflow::drop_old && !traits.drops_oldest) {
       return what + ": nothing that its sender holds takes a message out again";
     }
     constexpr std::uint64_t whole_number_bytes = 6;  // of a sequence number, see harness/payload.h

@@ -14,19 +14,19 @@
 #include <system_error>
 
 #include "harness/text.h"
+#include "workloads/capacity_probe.h"
 #include "workloads/launch_verdict.h"
 
 namespace ipcmark {
 namespace {
 
 const TransportEntry& transport_of(const Case& benchmark_case) {
-  const TransportEntry* entry = Registry::instance().find(benchmark_case.transport);
-  if (entry == nullptr) throw std::out_of_range("no transport is named " + benchmark_case.transport);
-  return *entry;
+  return Registry::instance().at(benchmark_case.transport);
 }
 
 Shape shape_of(const Case& benchmark_case) {
-  return {.message_bytes = benchmark_case.message_bytes,
+  return {.transport = benchmark_case.transport,
+          .message_bytes = benchmark_case.message_bytes,
           .mixed = is_mix(benchmark_case),
           .capacity = benchmark_case.capacity,
           .senders = benchmark_case.senders,
@@ -202,7 +202,7 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
   for (unsigned i = 0; i < probed.receivers; ++i)
     kinds.push_back({.name = fmt::format("receiver {}", probed.senders + i)});
   const LaunchSpec spec = spec_for(probed, kinds, std::vector<std::vector<int>>(kinds.size()), context);
-  const std::unique_ptr<Work> work = transport.make_probe(probed, shape_of(probed));
+  const std::unique_ptr<Work> work = make_capacity_probe(probed, shape_of(probed));
   const SharedLaunchBoard board;
   if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) {
     facts.note = "not probed: " + failure->reason;

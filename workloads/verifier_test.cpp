@@ -79,16 +79,19 @@ class Inherited {
     std::shared_ptr<MemoryMap> memory_;
   };
 
-  Inherited(const Shape&, std::size_t bytes) {
+  Inherited(const Shape&, std::size_t bytes, std::size_t) {
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) fail("mmap");
     memory_ = std::make_shared<MemoryMap>(memory, bytes);
   }
   Mapping map() const { return Mapping(memory_); }
+  static std::uint64_t most_bytes() { return std::numeric_limits<std::uint64_t>::max(); }
 
  private:
   std::shared_ptr<MemoryMap> memory_;
 };
+
+constexpr RegionKind inherited = region_kind<Inherited>();
 
 constexpr std::string_view name_of(Fault fault) {
   switch (fault) {
@@ -109,13 +112,12 @@ class FaultyRing {
   using Shared = FaultyRing<fault, MailboxRing>;
   static constexpr std::string_view name = name_of(fault);
   static constexpr Facts facts{.summary = "for a test",
-                               .model = Facts::Model::shared_memory,
                                .most_senders = Facts::any_number,
                                .most_receivers = Facts::any_number,
                                .send_waits = ring_waits,
                                .receive_waits = ring_waits};
 
-  explicit FaultyRing(const Shape& shape) : link_(name, shape) {}
+  explicit FaultyRing(const Shape& shape) : link_(inherited, shape) {}
 
   auto open_sender(unsigned index, Meeting& meeting) {
     return FaultySender<decltype(link_.open_sender(index, meeting)), fault>(
@@ -124,18 +126,17 @@ class FaultyRing {
   auto open_receiver(unsigned index, Meeting& meeting) { return link_.open_receiver(index, meeting); }
 
  private:
-  RingLink<Inherited, Kind> link_;
+  RingLink<Kind> link_;
 };
 
 using WorkingRing = FaultyRing<Fault::none>;
 using LosingRing = FaultyRing<Fault::loses>;
 using RepeatingRing = FaultyRing<Fault::repeats>;
 using ReorderingRing = FaultyRing<Fault::reorders>;
-[[maybe_unused]] const bool registered_working = register_transport_with<WorkingRing, Stream, Mailbox>();
-[[maybe_unused]] const bool registered_losing = register_transport_with<LosingRing, Stream, Mailbox>();
-[[maybe_unused]] const bool registered_repeating = register_transport_with<RepeatingRing, Stream, Mailbox>();
-[[maybe_unused]] const bool registered_reordering =
-    register_transport_with<ReorderingRing, Stream, Mailbox>();
+[[maybe_unused]] const bool registered_working = register_transport<WorkingRing>();
+[[maybe_unused]] const bool registered_losing = register_transport<LosingRing>();
+[[maybe_unused]] const bool registered_repeating = register_transport<RepeatingRing>();
+[[maybe_unused]] const bool registered_reordering = register_transport<ReorderingRing>();
 
 // Of a mix, every tenth message is told to be shorter or longer than it is, or has lost its end.
 enum class SizeFault { none, shorter, longer, cut };
@@ -143,8 +144,7 @@ enum class SizeFault { none, shorter, longer, cut };
 template <SizeFault fault>
 class MissizingSender {
  public:
-  explicit MissizingSender(MappedEndpoint<Inherited::Mapping, RingSender> sender)
-      : sender_(std::move(sender)) {}
+  explicit MissizingSender(MappedEndpoint<RingSender> sender) : sender_(std::move(sender)) {}
 
   Io send(std::span<const std::byte> message) { return sender_.send(message); }
   Io send_sized(std::span<const std::byte> message) {
@@ -160,17 +160,16 @@ class MissizingSender {
   void wait_to_send() { sender_.wait_to_send(); }
 
  private:
-  MappedEndpoint<Inherited::Mapping, RingSender> sender_;
+  MappedEndpoint<RingSender> sender_;
   std::uint64_t count_ = 0;
 };
 
-class SizedReceiverOfARing : public MappedEndpoint<Inherited::Mapping, RingReceiver> {
+class SizedReceiverOfARing : public MappedEndpoint<RingReceiver> {
  public:
-  using MappedEndpoint::MappedEndpoint;
-  explicit SizedReceiverOfARing(MappedEndpoint<Inherited::Mapping, RingReceiver> receiver)
+  explicit SizedReceiverOfARing(MappedEndpoint<RingReceiver> receiver)
       : MappedEndpoint(std::move(receiver)) {}
   Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
-    auto& ring = static_cast<MappedEndpoint<Inherited::Mapping, RingReceiver>&>(*this);
+    auto& ring = static_cast<MappedEndpoint<RingReceiver>&>(*this);
     return ipcmark::receive_sized(ring, buffer, message_bytes);
   }
 };
@@ -182,12 +181,10 @@ class MissizingRing {
                                            : fault == SizeFault::shorter ? "sizes_shorter"
                                            : fault == SizeFault::longer  ? "sizes_longer"
                                                                          : "sizes_cut";
-  static constexpr Facts facts{.summary = "for a test",
-                               .model = Facts::Model::shared_memory,
-                               .send_waits = ring_waits,
-                               .receive_waits = ring_waits};
+  static constexpr Facts facts{
+      .summary = "for a test", .send_waits = ring_waits, .receive_waits = ring_waits};
 
-  explicit MissizingRing(const Shape& shape) : link_(name, with_slots(shape)) {}
+  explicit MissizingRing(const Shape& shape) : link_(inherited, with_slots(shape)) {}
 
   auto open_sender(unsigned index, Meeting& meeting) {
     return MissizingSender<fault>(link_.open_sender(index, meeting));
@@ -201,16 +198,13 @@ class MissizingRing {
     if (shape.mixed) shape.message_bytes = sized_slot_bytes(shape.message_bytes + 1);
     return shape;
   }
-  RingLink<Inherited> link_;
+  RingLink<> link_;
 };
 
-[[maybe_unused]] const bool registered_right =
-    register_transport_with<MissizingRing<SizeFault::none>, Stream, PingPong>();
-[[maybe_unused]] const bool registered_shorter =
-    register_transport_with<MissizingRing<SizeFault::shorter>, Stream, PingPong>();
-[[maybe_unused]] const bool registered_longer =
-    register_transport_with<MissizingRing<SizeFault::longer>, Stream>();
-[[maybe_unused]] const bool registered_cut = register_transport_with<MissizingRing<SizeFault::cut>, Stream>();
+[[maybe_unused]] const bool registered_right = register_transport<MissizingRing<SizeFault::none>>();
+[[maybe_unused]] const bool registered_shorter = register_transport<MissizingRing<SizeFault::shorter>>();
+[[maybe_unused]] const bool registered_longer = register_transport<MissizingRing<SizeFault::longer>>();
+[[maybe_unused]] const bool registered_cut = register_transport<MissizingRing<SizeFault::cut>>();
 
 constexpr std::uint64_t messages = 100;
 
@@ -285,7 +279,8 @@ template <Fault fault>
 Verdict verdict_on_a_mailbox(unsigned senders, unsigned receivers, bool exact) {
   constexpr std::size_t bytes = 64;
   const SharedRingShape ring{4, bytes, senders, receivers, Wait::futex, Wait::futex};
-  const Inherited region({}, SharedRing::bytes_needed(ring.capacity, bytes));
+  const std::size_t region_bytes = SharedRing::bytes_needed(ring.capacity, bytes);
+  const Inherited region({}, region_bytes, region_bytes);
   SharedRing::initialise(region.map().bytes(), ring);
   MailboxChecker checker({senders, receivers, bytes, Touch::full, messages, exact});
   TestWork work;

@@ -1,5 +1,5 @@
 // A blocking transport of the kernel against the shortest program that does the same: write(2), read(2),
-// nothing else. Included once for each transport, behind the transport's own source.
+// nothing else.
 #pragma once
 
 #include <unistd.h>
@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "ci/baseline/side_by_side.h"
+#include "workloads/any_ends.h"
 #include "workloads/ping_pong.h"
 
 namespace ipcmark::accuracy {
@@ -54,13 +55,16 @@ class BareContestant final : public Contestant {
   std::array<char, 64> buffer_{};
 };
 
-template <Transport T>
+// The transport as the workloads reach it: AnyOneWay or AnyDuplex.
+template <LinkType T>
 class KernelContest final : public Contest {
  public:
   using MakeBareLink = BareLink (*)();
-  explicit KernelContest(MakeBareLink make_bare_link) : make_bare_link_(make_bare_link) {}
+  KernelContest(std::string transport, MakeBareLink make_bare_link)
+      : make_bare_link_(make_bare_link),
+        case_(sixty_four_bytes(std::move(transport), Wait::block, Access::copy)) {}
 
-  std::string name() const override { return std::string(T::name); }
+  std::string name() const override { return case_.transport; }
   unsigned links() const override { return BothWays<T>::links; }
   unsigned senders_of(unsigned) const override { return DuplexTransport<T> ? 2 : 1; }
   std::uint64_t count() const override { return 1'000; }
@@ -69,6 +73,7 @@ class KernelContest final : public Contest {
   void build(const std::string& directory) override {
     bare_[0] = make_bare_link_();
     Shape shape;
+    shape.transport = case_.transport;
     shape.message_bytes = case_.message_bytes;
     shape.directory = directory;
     links_.build(shape, links());
@@ -94,7 +99,7 @@ class KernelContest final : public Contest {
 
  private:
   MakeBareLink make_bare_link_;
-  Case case_ = sixty_four_bytes(std::string(T::name), Wait::block, Access::copy);
+  Case case_;
   std::array<BareLink, 2> bare_{};
   Links<T> links_;
   BothWays<T> ends_;

@@ -1,6 +1,4 @@
 #include "ci/baseline/kernel_contest.h"
-#include "ci/baseline/unregistered.h"
-#include "transports/pipe.cpp"
 
 namespace ipcmark::accuracy {
 namespace {
@@ -13,6 +11,8 @@ BareLink bare_pipes() {
 
 }  // namespace
 
-std::unique_ptr<Contest> pipe_contest() { return std::make_unique<KernelContest<Pipe>>(bare_pipes); }
+std::unique_ptr<Contest> pipe_contest() {
+  return std::make_unique<KernelContest<AnyOneWay>>("pipe", bare_pipes);
+}
 
 }  // namespace ipcmark::accuracy

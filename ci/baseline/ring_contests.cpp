@@ -4,12 +4,9 @@
 #include "ci/baseline/line_floor.h"
 #include "ci/baseline/side_by_side.h"
 #include "ci/baseline/two_index_ring.h"
-#include "ci/baseline/unregistered.h"
 #include "harness/cache_line.h"
 #include "workloads/ping_pong.h"
-
-// The transport itself, not a model of it.
-#include "transports/posix_shm.cpp"
+#include "workloads/rings.h"
 
 namespace ipcmark::accuracy {
 namespace {
@@ -24,7 +21,8 @@ Case ring_case() {
 
 Shape ring_shape_in(const std::string& directory) {
   const Case benchmark_case = ring_case();
-  return {.message_bytes = benchmark_case.message_bytes,
+  return {.transport = benchmark_case.transport,
+          .message_bytes = benchmark_case.message_bytes,
           .capacity = benchmark_case.capacity,
           .send_wait = benchmark_case.send_wait,
           .receive_wait = benchmark_case.receive_wait,
@@ -103,9 +101,9 @@ class RingStreamContest final : public Contest {
   void end() override { links_.end(); }
 
   std::vector<std::unique_ptr<Contestant>> open(Role& role) override {
-    using RingSide = SenderEnd<PosixShm>;
+    using RingSide = SenderEnd<RingOfSlots>;
     std::vector<std::unique_ptr<Contestant>> opened;
-    opened.push_back(stream_contestant<RingSide, ReceiverEnd<PosixShm>>(
+    opened.push_back(stream_contestant<RingSide, ReceiverEnd<RingOfSlots>>(
         role, [&] { return open_sender_end(links_[0], role.meeting(0)); },
         [&] { return open_receiver_end(links_[0], role.meeting(0)); }));
     for (const MemoryMap& region : baselines_) {
@@ -120,7 +118,7 @@ class RingStreamContest final : public Contest {
   }
 
  private:
-  Links<PosixShm> links_;
+  Links<RingOfSlots> links_;
   std::array<MemoryMap, 2> baselines_;
   MemoryMap floor_;
 };
@@ -163,8 +161,8 @@ class RingRoundTripContest final : public Contest {
 
   std::vector<std::unique_ptr<Contestant>> open(Role& role) override {
     ends_.open(links_, role);
-    using W = Writer<Access::loan, SenderEnd<PosixShm>>;
-    using R = Reader<Access::loan, ReceiverEnd<PosixShm>, SequenceChecker>;
+    using W = Writer<Access::loan, SenderEnd<RingOfSlots>>;
+    using R = Reader<Access::loan, ReceiverEnd<RingOfSlots>, SequenceChecker>;
     std::vector<std::unique_ptr<Contestant>> opened;
     opened.push_back(std::make_unique<RoundTripContestant<W, R>>(
         role, std::make_unique<W>(ends_.sender(), ring_case()),
@@ -177,8 +175,8 @@ class RingRoundTripContest final : public Contest {
   }
 
  private:
-  Links<PosixShm> links_;
-  BothWays<PosixShm> ends_;
+  Links<RingOfSlots> links_;
+  BothWays<RingOfSlots> ends_;
   MemoryMap pages_;
 };
 

@@ -4,8 +4,6 @@
 #include <sys/socket.h>
 
 #include "ci/baseline/kernel_contest.h"
-#include "ci/baseline/unregistered.h"
-#include "transports/tcp.cpp"
 
 namespace ipcmark::accuracy {
 namespace {
@@ -35,6 +33,6 @@ BareLink bare_tcp() {
 
 }  // namespace
 
-std::unique_ptr<Contest> tcp_contest() { return std::make_unique<KernelContest<Tcp>>(bare_tcp); }
+std::unique_ptr<Contest> tcp_contest() { return std::make_unique<KernelContest<AnyDuplex>>("tcp", bare_tcp); }
 
 }  // namespace ipcmark::accuracy

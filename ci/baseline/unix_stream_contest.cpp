@@ -1,8 +1,6 @@
 #include <sys/socket.h>
 
 #include "ci/baseline/kernel_contest.h"
-#include "ci/baseline/unregistered.h"
-#include "transports/unix_stream.cpp"
 
 namespace ipcmark::accuracy {
 namespace {
@@ -16,7 +14,7 @@ BareLink bare_socket_pair() {
 }  // namespace
 
 std::unique_ptr<Contest> unix_stream_contest() {
-  return std::make_unique<KernelContest<UnixStream>>(bare_socket_pair);
+  return std::make_unique<KernelContest<AnyDuplex>>("unix_stream", bare_socket_pair);
 }
 
 }  // namespace ipcmark::accuracy

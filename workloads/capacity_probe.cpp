@@ -1,0 +1,167 @@
+#include "workloads/capacity_probe.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <stdexcept>
+
+#include "workloads/any_ends.h"
+#include "workloads/endpoints.h"
+
+namespace ipcmark {
+namespace {
+
+template <LinkType T>
+class CapacityProbe final : public Work {
+ public:
+  static constexpr std::uint64_t most_messages = 65'536;
+  static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
+  static constexpr unsigned rounds = 3;
+
+  CapacityProbe(const Case& benchmark_case, const Shape& shape) : case_(benchmark_case), shape_(shape) {}
+
+  unsigned links() const override { return 1; }
+  unsigned senders_of(unsigned) const override { return shape_.senders; }
+  void build(const std::string& directory) override {
+    shape_.directory = directory;
+    links_.build(shape_, 1);
+  }
+  void open(Role& role) override {
+    if (role.index() < shape_.senders) {
+      sender_.emplace(open_sender_end(links_[0], role.meeting(0), role.index()));
+      role.keep_limit(limit_of(*sender_));
+    } else {
+      const unsigned index = role.index() - shape_.senders;
+      receiver_.emplace(open_receiver_end(links_[0], role.meeting(0), index, shape_.senders));
+    }
+  }
+  void drop() override { links_.drop(); }
+  void end() override { links_.end(); }
+
+  void run(Role& role) override {
+    if (role.index() < shape_.senders) {
+      with_sized_writer(*sender_, case_, [&](auto& writer) {
+        if (role.index() == 0) return fill_and_wait(role, writer);
+        while (over(role).load(std::memory_order_acquire) == 0) sched_yield();
+        writer.finish();
+      });
+    } else {
+      const bool idle = role.index() > shape_.senders;
+      with_sized_reader(*receiver_, case_, true, [&](auto& reader) { drain_as_told(role, reader, idle); });
+    }
+  }
+
+ private:
+  // ticket 0: messages the receiver may take so far; ticket 1: messages it has taken; ticket 2: no more will
+  // come.
+  static std::atomic<std::uint64_t>& may_take(Role& role) { return role.launch().tickets[0]; }
+  static std::atomic<std::uint64_t>& taken(Role& role) { return role.launch().tickets[1]; }
+  static std::atomic<std::uint64_t>& over(Role& role) { return role.launch().tickets[2]; }
+  static std::atomic<std::uint64_t>& wait_once(Role& role) { return role.launch().tickets[3]; }
+
+  template <class W>
+  void fill_and_wait(Role& role, W& writer) {
+    std::uint64_t* figures = role.board().figures;
+    std::uint64_t sent = 0, allowed = 0;
+    std::uint64_t most =
+        std::min(most_messages, std::max<std::uint64_t>(1, most_bytes / case_.message_bytes));
+    most = std::min(most, sender_->most_messages() / 2);
+    const auto went_in = [&] {
+      const Io io = writer.try_write(sent);
+      if (io == Io::closed) throw PeerClosed("capacity probe: the receiver has closed the link");
+      if (io == Io::again) return false;
+      role.moved(++sent);
+      return true;
+    };
+    // A link may make room a moment later without a receiver: TCP does when its own peer acknowledges.
+    const auto went_in_within = [&](unsigned tries) {
+      constexpr useconds_t between_us = 200;
+      for (unsigned attempt = 0; attempt < tries; ++attempt) {
+        if (went_in()) return true;
+        usleep(between_us);
+      }
+      return false;
+    };
+    constexpr unsigned a_moment = 5, long_after_all_is_drained = 5'000;
+    const auto let_take = [&](std::uint64_t messages) {
+      // release/acquire: the counters order nothing but themselves; the messages travel through the link.
+      may_take(role).store(allowed += messages, std::memory_order_release);
+      while (taken(role).load(std::memory_order_acquire) < allowed) sched_yield();
+    };
+
+    for (unsigned round = 0; round < rounds; ++round) {
+      const std::uint64_t before = sent;
+      while (sent - before < most && went_in_within(a_moment)) {
+      }
+      const std::uint64_t fits = sent - before;
+      figures[ProbeFigures::fits_min] = round == 0 ? fits : std::min(figures[ProbeFigures::fits_min], fits);
+      figures[ProbeFigures::fits_max] = std::max(figures[ProbeFigures::fits_max], fits);
+      if (fits == most) {
+        figures[ProbeFigures::bound_reached] = 1;
+      } else if (fits == 0) {
+        // A byte stream too small for the message: it goes through in pieces, and none is ever held whole.
+        may_take(role).store(++allowed, std::memory_order_release);
+        while (!went_in()) sched_yield();
+      } else {
+        std::uint64_t drained = 0;
+        do {
+          let_take(1);
+          ++drained;
+        } while (!went_in() && allowed < sent);
+        if (allowed == sent && !went_in_within(long_after_all_is_drained)) {
+          throw std::runtime_error("capacity probe: an empty link takes no message");
+        }
+        figures[ProbeFigures::has_resume] = 1;
+        figures[ProbeFigures::resume_after] = std::max(figures[ProbeFigures::resume_after], drained);
+      }
+      let_take(sent - allowed);
+      wait_once(role).store(1, std::memory_order_release);
+      while (wait_once(role).load(std::memory_order_acquire) != 0) sched_yield();
+    }
+    over(role).store(1, std::memory_order_release);
+    writer.finish();
+  }
+
+  template <class R>
+  void drain_as_told(Role& role, R& reader, bool idle) {
+    std::uint64_t received = 0;
+    while (over(role).load(std::memory_order_acquire) == 0) {
+      if (idle || received == may_take(role).load(std::memory_order_acquire)) {
+        if (!idle && wait_once(role).load(std::memory_order_acquire) != 0) {
+          receiver_->wait_to_receive();
+          wait_once(role).store(0, std::memory_order_release);
+        }
+        sched_yield();
+        continue;
+      }
+      reader.read();
+      role.moved(++received);
+      taken(role).store(received, std::memory_order_release);
+    }
+    while (reader.read_unless_closed()) {
+    }
+    reader.checker().finish(received);
+    if (!reader.checker().counts().clean())
+      throw std::runtime_error("capacity probe: messages were not intact");
+  }
+
+  Case case_;
+  Shape shape_;
+  Links<T> links_;
+  std::optional<SenderEnd<T>> sender_;
+  std::optional<ReceiverEnd<T>> receiver_;
+};
+
+}  // namespace
+
+std::unique_ptr<Work> make_capacity_probe(const Case& benchmark_case, const Shape& shape) {
+  if (registered_traits(shape.transport).duplex) {
+    return std::make_unique<CapacityProbe<AnyDuplex>>(benchmark_case, shape);
+  }
+  return std::make_unique<CapacityProbe<AnyOneWay>>(benchmark_case, shape);
+}
+
+}  // namespace ipcmark
