@@ -72,6 +72,16 @@ class PlanTest : public testing::Test {
     suite_.grids = {grid};
   }
 
+  // Of the plan that is refused.
+  std::string complaint() {
+    try {
+      plan();
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
   Grid& grid() { return suite_.grids.front(); }
   Plan plan(const Narrowing& narrowing = {}) { return make_plan(suite_, narrowing, inputs_, 1); }
 
@@ -325,42 +335,26 @@ TEST_F(PlanTest, CountsAllProcessingUnitsForUnpinnedRoles) {
 }
 
 TEST_F(PlanTest, RefusesASuiteThatNamesWhatIsNotThere) {
-  const auto message = [this] {
-    try {
-      plan();
-    } catch (const std::invalid_argument& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
   grid().transports = {"pip"};
-  EXPECT_EQ(message(),
+  EXPECT_EQ(complaint(),
             "suite test: unknown transport 'pip' (did you mean pipe?); known: pipe, posix_mq, posix_shm");
   grid().transports = {"*"};
   grid().workloads = {"bogus"};
-  EXPECT_EQ(message(), "suite test: unknown workload 'bogus'; known: ping_pong, stream");
+  EXPECT_EQ(complaint(), "suite test: unknown workload 'bogus'; known: ping_pong, stream");
 }
 
 TEST_F(PlanTest, RefusesASuiteThatSpansTooMuchBeforeItFillsTheMemory) {
-  const auto message = [this] {
-    try {
-      plan();
-    } catch (const std::invalid_argument& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
-  };
   grid().message_bytes.resize(1000);
   for (std::size_t i = 0; i < 1000; ++i) grid().message_bytes[i] = i + 1;
-  EXPECT_EQ(message(), "no error");
+  EXPECT_EQ(complaint(), "no error");
   const std::string refused = "suite test: spans over 500000 combinations; fewer values are allowed";
   for (std::uint64_t slots = 1; slots <= 1000; ++slots) grid().capacities.push_back(Capacity::bounded(slots));
-  EXPECT_EQ(message(), refused);
+  EXPECT_EQ(complaint(), refused);
   grid().capacities = {Capacity{}};
   for (const char* key : {"senders", "receivers", "pairs"}) {
     for (int i = 1; i <= 1000; ++i) grid().further[key].push_back(std::to_string(i));
   }
-  EXPECT_EQ(message(), refused);
+  EXPECT_EQ(complaint(), refused);
 }
 
 TEST_F(PlanTest, NarrowsToTheValuesAskedFor) {

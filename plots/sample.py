@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy
 
+from figures import WAITS
+
 TRANSPORTS = {  # round trip asleep in ns, one-way cost of a message in ns, of a byte in ns
     "null": (60, 9, 0.07),
     "pipe": (9_800, 640, 0.16),
@@ -24,16 +26,7 @@ TRANSPORTS = {  # round trip asleep in ns, one-way cost of a message in ns, of a
     "unix_seqpacket": (12_100, 1_040, 0.20),
     "tcp": (24_500, 1_500, 0.21),
 }
-SHARED_MEMORY_WAITS = (
-    "futex",
-    "semaphore",
-    "sysv_semaphore",
-    "condvar",
-    "eventfd",
-    "adaptive",
-    "yield",
-    "spin",
-)
+SHARED_MEMORY_WAITS = tuple(wait for wait in WAITS if wait not in ("block", "poll", "epoll"))
 SHARED_MEMORY = ("posix_shm", "sysv_shm")
 DESCRIPTOR_WAITS = ("block", "poll", "epoll", "spin", "yield")
 MESSAGE_QUEUES = ("posix_mq", "sysv_mq")

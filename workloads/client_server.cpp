@@ -281,13 +281,7 @@ void ClientServer::call(Role& role) {
     until_done([&] { return sender.finish(); }, [&] { sender.wait_to_send(); }, "finish");
   };
   if (own == 0) {
-    lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
-      if (timed) meter.start();
-      move(messages, timed);
-      if (!timed) return;
-      board.cost = meter.stop();
-      board.timed_messages = messages;
-    });
+    lead_phases(role, options_, meter, move);
     finish();
     role.announce({PhaseKind::drain, 0});
     role.conclude();

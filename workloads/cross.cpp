@@ -269,11 +269,7 @@ void Cross::run(Role& role) {
       };
       if (role.index() == 0) {
         board.messages_per_sample = 2 * messages;
-        lead_phases(role, options_, [&](std::uint64_t rounds, bool timed) {
-          if (timed) meter.start();
-          move(rounds, timed);
-          if (timed) board.cost = meter.stop();
-        });
+        lead_phases(role, options_, meter, move);
         board.warm_up_messages *= 2 * messages;
         writer.finish();
         role.announce({PhaseKind::drain, 0});

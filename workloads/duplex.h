@@ -190,15 +190,9 @@ class Duplex final : public Work {
 
   template <class S>
   void lead(Role& role, S& sides) {
-    RoleBoard& board = role.board();
     CostMeter meter;
-    lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
-      if (timed) meter.start();
-      sides.move(messages, timed);
-      if (!timed) return;
-      board.cost = meter.stop();
-      board.timed_messages = messages;
-    });
+    lead_phases(role, options_, meter,
+                [&](std::uint64_t messages, bool timed) { sides.move(messages, timed); });
     sides.writer.finish();
     role.announce({PhaseKind::drain, 0});
     role.conclude();

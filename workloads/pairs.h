@@ -119,13 +119,7 @@ class Pairs final : public Work {
       follow_phases(role, meter, move, [] {});
       return;
     }
-    lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
-      if (timed) meter.start();
-      move(messages, timed);
-      if (!timed) return;
-      board.cost = meter.stop();
-      board.timed_messages = messages;
-    });
+    lead_phases(role, options_, meter, move);
     role.announce({PhaseKind::drain, 0});
     role.conclude();
   }

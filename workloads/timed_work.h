@@ -89,6 +89,18 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
   run_phase(PhaseKind::timed, std::min(timed_messages, options.most_messages));
 }
 
+// The same with the timed part's cost, and its messages unless `move` says otherwise, put on the board.
+template <class Move>
+void lead_phases(Role& role, const TrialOptions& options, CostMeter& meter, Move move) {
+  lead_phases(role, options, [&](std::uint64_t messages, bool timed) {
+    if (timed) meter.start();
+    move(messages, timed);
+    if (!timed) return;
+    role.board().cost = meter.stop();
+    if (role.board().timed_messages == 0) role.board().timed_messages = messages;
+  });
+}
+
 // For the others. `move` as above, and it may set timed_messages where it moves fewer; `drain` takes what is
 // left until the stream ends.
 template <class Move, class Drain>
