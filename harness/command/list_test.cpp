@@ -233,6 +233,7 @@ TEST_F(ListTest, EverySuiteIsNamedAsItsFileAndHasCasesHere) {
   for (const Suite& suite : built_in_suites()) {
     EXPECT_EQ(load_suite(suite.name).description, suite.description);
     EXPECT_FALSE(suite.description.empty());
+    if (suite.name == "smoke") continue;  // the largest plan: its cases are looked at below
     EXPECT_FALSE(workbench_.plan(suite, {}, 1).cases.empty()) << suite.name;
   }
 }
@@ -253,10 +254,12 @@ TEST_F(ListTest, TheQuickSuiteIsBroadAndRepeatsEnoughForAnInterval) {
 }
 
 TEST_F(ListTest, TheSmokeSuiteMeetsEveryWorkloadInMoreThanOnePlacement) {
-  if (workbench_.topology().pus().size() < 2) GTEST_SKIP() << "one processor has few placements";
   const Suite smoke = load_suite("smoke");
+  const Plan plan = workbench_.plan(smoke, {}, smoke.seed.value());
+  EXPECT_FALSE(plan.cases.empty());
+  if (workbench_.topology().pus().size() < 2) GTEST_SKIP() << "one processor has few placements";
   std::map<std::string, std::set<std::string>> placements;
-  for (const PlannedCase& planned : workbench_.plan(smoke, {}, smoke.seed.value()).cases) {
+  for (const PlannedCase& planned : plan.cases) {
     placements[planned.benchmark_case.workload].insert(planned.benchmark_case.placement);
   }
   for (const std::string& workload : workbench_.workload_names()) {
