@@ -24,7 +24,7 @@ namespace {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr std::uint64_t patience = 1;  // sanitizers slow everything down
 #else
-constexpr std::uint64_t patience = 10;
+constexpr std::uint64_t patience = 3;
 #endif
 
 // Things that some make and others use up, at most `room` of them there at a time: the bounded buffer without
