@@ -25,10 +25,10 @@ def _results_test() -> Path:
 
 @pytest.fixture(scope="session")
 def samples():
-    """A directory with base.json, slower.json, interrupted.json, unfinished.json.journal and statistics.json."""
+    """A directory of sample files: base, slower, interrupted, unfinished.json.journal, statistics and two_samples."""
     with tempfile.TemporaryDirectory(prefix="ipcmark-samples-") as directory:
         subprocess.run(
-            [_results_test(), "--gtest_filter=ResultFile.GivesOtherReadersSamples"],
+            [_results_test(), "--gtest_filter=*.GivesOtherReadersSamples"],
             env=os.environ | {"IPCMARK_SAMPLE_DIRECTORY": directory},
             stdout=subprocess.DEVNULL,
             check=True,

@@ -301,6 +301,11 @@ void require_schema_version(const JsonNode& version) {
   }
 }
 
+RunHeader decode_header_line(const JsonNode& line) {
+  require_schema_version(line.at("schema_version"));
+  return decode_header(line.at("version"), line.at("run"), line.at("machine"), line.at("context"));
+}
+
 ResultFile decode_document(const JsonNode& document) {
   const auto own = document.find("ipcmark");
   if (!own) document.fail("is no result file of ipcmark (it has no \"ipcmark\")");
@@ -328,9 +333,7 @@ ResultFile decode_journal(std::string_view text, const std::string& file) {
     if ((type == "header") != (line_number == 1)) {
       line.fail("a journal has one header, on its first line");
     } else if (type == "header") {
-      require_schema_version(line.at("schema_version"));
-      results.header =
-          decode_header(line.at("version"), line.at("run"), line.at("machine"), line.at("context"));
+      results.header = decode_header_line(line);
     } else if (type == "launch") {
       results.launches.push_back(decode_launch(line));
     } else if (type == "failure") {
@@ -347,8 +350,14 @@ ResultFile decode_journal(std::string_view text, const std::string& file) {
 
 }  // namespace
 
+RunHeader parse_header_line(std::string_view text, const std::string& file, std::optional<std::size_t> line) {
+  return decode_header_line(JsonDocument::parse(text, file, line).root());
+}
+
+bool is_journal(std::string_view text) { return text.starts_with(R"({"type":)"); }
+
 ResultFile parse_results(std::string_view text, const std::string& file) {
-  if (text.starts_with(R"({"type":)")) return decode_journal(text, file);
+  if (is_journal(text)) return decode_journal(text, file);
   const auto document = JsonDocument::parse(text, file);
   return decode_document(document.root());
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,13 @@ std::string journal_line(const FailureRecord& failure);
 std::string journal_line(const SkipRecord& skip);
 
 void write_document(std::ostream& out, const ResultFile& results);
+
+// The header line of a journal. `file` and `line` are for errors (FileError).
+RunHeader parse_header_line(std::string_view text, const std::string& file,
+                            std::optional<std::size_t> line = {});
+
+// A journal begins as only a journal does.
+bool is_journal(std::string_view text);
 
 // `file` is for errors (FileError).
 ResultFile parse_results(std::string_view text, const std::string& file);

@@ -14,9 +14,11 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <set>
 
 #include "harness/build_info.h"
 #include "harness/cleanup.h"
+#include "harness/command/comparison_text.h"
 #include "harness/command/console.h"
 #include "harness/command/list.h"
 #include "harness/command/options.h"
@@ -24,6 +26,7 @@
 #include "harness/doctor.h"
 #include "harness/isolation.h"
 #include "harness/text.h"
+#include "results/compare.h"
 #include "results/journal.h"
 #include "results/summary.h"
 
@@ -170,6 +173,69 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
   return results.failures.empty() ? all_well : a_case_failed;
 }
 
+// ---- compare ----
+
+// What a gate must not pass over in silence.
+void warn_of_the_undecided(const Comparison& comparison) {
+  for (const CaseComparison& each : comparison.cases) {
+    if (each.outcome != Outcome::undecided && each.outcome != Outcome::not_compared) continue;
+    fmt::print(stderr, "ipcmark: decides nothing: {}: {}\n", each.id, join(each.reasons, "; "));
+  }
+  if (const std::size_t inconclusive = comparison.count(Outcome::inconclusive); inconclusive > 0) {
+    fmt::print(stderr, "ipcmark: {} inconclusive, which is not a pass\n", inconclusive);
+  }
+}
+
+int gate(const Comparison& comparison) {
+  if (comparison.tests == 0) {
+    throw UsageError(fmt::format("--fail-on-regression: nothing could be judged: {}",
+                                 comparison.cases.front().reasons.front()));
+  }
+  warn_of_the_undecided(comparison);
+  int status = comparison.count(Outcome::regression) > 0 ? a_case_failed : all_well;
+  for (const LonelyCase& each : comparison.lonely) {
+    if (!each.failed || each.lacking == 0) continue;
+    fmt::print(stderr, "ipcmark: {}: {}\n", each.id, each.reason);
+    status = a_case_failed;
+  }
+  return status;
+}
+
+int compare(const CompareOptions& options) {
+  LaunchTable table;
+  std::set<std::filesystem::path> seen;
+  for (std::size_t side = 0; side < options.paths.size(); ++side) {
+    for (const std::string& path : result_files_at(options.paths[side])) {
+      table.read(path, side);
+      const bool is_new = seen.insert(std::filesystem::canonical(path)).second;
+      if (!is_new && !options.rules.by.empty()) {
+        throw UsageError(
+            fmt::format("compare: {} is given twice; with --by all files are taken together", path));
+      }
+    }
+  }
+  const Comparison comparison = compare(table, options.rules);
+  if (comparison.cases.empty()) {
+    throw UsageError(fmt::format("compare: no case was measured on both sides ({} launches in {} file{})",
+                                 table.launches.size(), table.files.size(),
+                                 table.files.size() == 1 ? "" : "s"));
+  }
+  if (options.fail_on_regression && !comparison.same_case) {
+    throw UsageError(
+        fmt::format("--fail-on-regression: --by {} compares different cases; there is no regression to find",
+                    comparison.by));
+  }
+  if (options.json) {
+    fmt::print("{}", to_json(comparison));
+  } else if (options.markdown) {
+    fmt::print("{}", comparison_markdown(comparison));
+  } else {
+    fmt::print("{}", comparison_table(comparison, wants_colour(stdout),
+                                      isatty(STDOUT_FILENO) == 1 ? columns_of(stdout) : 0));
+  }
+  return options.fail_on_regression ? gate(comparison) : all_well;
+}
+
 // ---- doctor ----
 
 std::string findings_as_json(const std::vector<Finding>& findings) {
@@ -245,6 +311,7 @@ int dispatch(const Options& options, const std::vector<std::string>& command_lin
     fmt::print("{}", list(*chosen, here, columns_of(stdout)));
     return all_well;
   }
+  if (const auto* chosen = std::get_if<CompareOptions>(&options)) return compare(*chosen);
   if (const auto* chosen = std::get_if<ReportOptions>(&options)) return report(*chosen);
   if (const auto* chosen = std::get_if<DoctorOptions>(&options)) return doctor(*chosen);
   if (std::holds_alternative<CleanOptions>(options)) return clean();

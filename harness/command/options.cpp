@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <functional>
 #include <map>
 #include <set>
@@ -163,6 +164,18 @@ CaseOptions understand(const CaseTexts& texts, const KnownNames& known) {
   return options;
 }
 
+double parse_threshold(std::string_view text) {
+  constexpr double most_percent = 1000;
+  const std::string_view digits = text.substr(0, text.size() - (text.ends_with('%') ? 1 : 0));
+  double percent = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), percent);
+  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size() || !(percent > 0) ||
+      percent > most_percent) {
+    refuse("--threshold", text, "a share over 0 % up to 1000 %, as 5% or 7.5%");
+  }
+  return percent / 100;
+}
+
 // What people who know Google Benchmark type, in our words. Whatever it understands is taken out of
 // `arguments`.
 void translate_benchmark_flags(std::vector<std::string>& arguments, RunOptions& options, CaseTexts& texts) {
@@ -268,6 +281,7 @@ constexpr const char* footer = R"(Examples:
   ipcmark run                                    the quick suite; result in ./ipcmark-quick-*.json
   ipcmark run --transport pipe,posix_shm --size 64..1Mi*4 -o sizes.json
   ipcmark run --suite sizes --dry-run            what would run, and for how long
+  ipcmark compare old.json new.json              what became slower, and how sure that is
   ipcmark report ipcmark-quick-*.json -o report  an HTML page with figures
   ipcmark doctor                                 what spoils measurements on this machine
 
@@ -325,6 +339,27 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
   list_command.add_flag("--json", list.json, "as JSON");
   add_case_options(list_command, texts);
 
+  CompareOptions compare;
+  std::string threshold;
+  CLI::App& compare_command =
+      *app.add_subcommand("compare", "which cases became slower, by how much, and how sure that is");
+  compare_command
+      .add_option("paths", compare.paths, "result files, journals or folders of them; the base first")
+      ->type_name("BASE NEW...");
+  compare_command.add_flag("--json", compare.json, "as JSON");
+  compare_command.add_flag("--markdown", compare.markdown, "as Markdown, for a comment");
+  compare_command.add_flag("--fail-on-regression", compare.fail_on_regression,
+                           "end with status 1 when a case regressed or failed");
+  compare_command.add_option("--threshold", threshold, "the least change that counts (5%)")->type_name("P%");
+  compare_command
+      .add_option("--by", compare.rules.by,
+                  "compare by a key of case, machine or file, as transport, kernel or governor, not BASE "
+                  "against NEW; the key's first value is the base, or the one named")
+      ->type_name("KEY[=BASE]");
+  compare_command.footer(
+      "A regression: a p-value under .01 after Holm's correction over all cases, and an estimate beyond the "
+      "threshold\nand the base's A/A noise. Noisy and invalid results are shown, and decide nothing.");
+
   ReportOptions report;
   CLI::App& report_command = *app.add_subcommand("report", "draw result files: one HTML page, SVG and PNG");
   report_command.add_option("files", report.files, "result files or journals")->type_name("FILES");
@@ -337,7 +372,7 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
 
   CLI::App& clean_command = *app.add_subcommand("clean", "remove what a killed run left behind");
 
-  const std::vector<std::string> commands{"run", "list", "report", "doctor", "clean"};
+  const std::vector<std::string> commands{"run", "list", "compare", "report", "doctor", "clean"};
   const std::string command = arguments.empty() ? "" : arguments.front();
   if (!command.empty() && !command.starts_with("-")) {
     if (const std::string complaint = complain_if_unknown("command", command, commands); !complaint.empty()) {
@@ -377,6 +412,15 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
     list.what = static_cast<ListOptions::What>(found - whats.begin());
     list.cases = understand(texts, known);
     return list;
+  }
+  if (compare_command.parsed()) {
+    if (!threshold.empty()) compare.rules.threshold = parse_threshold(threshold);
+    if (compare.json && compare.markdown) throw UsageError("compare: --json or --markdown, not both");
+    if (compare.paths.size() < (compare.rules.by.empty() ? 2 : 1)) {
+      throw UsageError(
+          "compare: needs BASE and NEW, result files or folders of them; with --by KEY one may do");
+    }
+    return compare;
   }
   if (report_command.parsed()) {
     if (report.files.empty()) throw UsageError("report: needs one result file or more");

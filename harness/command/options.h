@@ -14,6 +14,7 @@
 
 #include "harness/machine.h"
 #include "harness/plan.h"
+#include "results/compare.h"
 
 namespace re2 {
 class RE2;
@@ -73,6 +74,14 @@ struct ReportOptions {
   std::string directory;
 };
 
+struct CompareOptions {
+  std::vector<std::string> paths;  // files or folders, the base first
+  ComparisonRules rules;
+  bool json = false;
+  bool markdown = false;
+  bool fail_on_regression = false;
+};
+
 struct DoctorOptions {
   bool json = false;
 };
@@ -84,7 +93,8 @@ struct TextAnswer {
   std::string text;
 };
 
-using Options = std::variant<RunOptions, ListOptions, ReportOptions, DoctorOptions, CleanOptions, TextAnswer>;
+using Options = std::variant<RunOptions, ListOptions, CompareOptions, ReportOptions, DoctorOptions,
+                             CleanOptions, TextAnswer>;
 
 struct KnownNames {
   std::vector<std::string> transports;

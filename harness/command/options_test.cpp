@@ -131,6 +131,20 @@ TEST(Options, OfListSayWhatAndWhichCases) {
   EXPECT_TRUE(list.json);
 }
 
+TEST(Options, OfACompareNameSidesAndRules) {
+  const CompareOptions compare = parsed<CompareOptions>(
+      {"compare", "old", "new.json", "newer.json", "--threshold", "7.5%", "--json", "--fail-on-regression"});
+  EXPECT_THAT(compare.paths, ElementsAre("old", "new.json", "newer.json"));
+  EXPECT_DOUBLE_EQ(compare.rules.threshold, 0.075);
+  EXPECT_TRUE(compare.json && compare.fail_on_regression && !compare.markdown);
+  EXPECT_DOUBLE_EQ(parsed<CompareOptions>({"compare", "a", "b", "--threshold=10"}).rules.threshold, 0.1);
+
+  const CompareOptions by =
+      parsed<CompareOptions>({"compare", "a.json", "--by", "transport=pipe", "--markdown"});
+  EXPECT_EQ(by.rules.by, "transport=pipe");
+  EXPECT_DOUBLE_EQ(by.rules.threshold, least_threshold);
+}
+
 TEST(Options, OfTheOtherCommands) {
   const ReportOptions report = parsed<ReportOptions>({"report", "a.json", "b.json", "-o", "out"});
   EXPECT_THAT(report.files, ElementsAre("a.json", "b.json"));
@@ -145,7 +159,7 @@ TEST(Options, AnswerVersionAndHelp) {
   for (const Words& words : {Words{}, {"--help"}, {"-h"}}) {
     EXPECT_THAT(parsed<TextAnswer>(words).text, HasSubstr("Examples:"));
   }
-  for (const char* command : {"run", "list", "report", "doctor", "clean"}) {
+  for (const char* command : {"run", "list", "compare", "report", "doctor", "clean"}) {
     EXPECT_THAT(parsed<TextAnswer>({command, "--help"}).text, HasSubstr(std::string("ipcmark ") + command));
   }
 }
@@ -280,11 +294,17 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"list", "casez"}, "list: 'casez'", "transports, workloads, placements, suites, cases"},
         Misuse{{"list", "cases", "more"}, "list: ", "more"},
         Misuse{{"list", "--benchmark_filter=x"}, "list: unknown option '--benchmark_filter'", ""},
+        Misuse{{"compare", "a.json"}, "compare: needs BASE and NEW", "with --by KEY one may do"},
+        Misuse{{"compare", "--by", "kernel"}, "compare: needs BASE and NEW", ""},
+        Misuse{{"compare", "a", "b", "--threshold", "0%"}, "--threshold: '0%'", "as 5% or 7.5%"},
+        Misuse{{"compare", "a", "b", "--threshold", "5%%"}, "--threshold: '5%%'", "as 5% or 7.5%"},
+        Misuse{{"compare", "a", "b", "--threshold", "nan"}, "--threshold: 'nan'", "as 5% or 7.5%"},
+        Misuse{{"compare", "a", "b", "--json", "--markdown"}, "compare: --json or --markdown", ""},
         Misuse{{"report"}, "report: needs one result file", ""},
         Misuse{{"report", "a.json"}, "report: needs -o DIR", ""},
         Misuse{{"doctor", "--jsn"}, "doctor: unknown option '--jsn'", "did you mean --json?"},
         Misuse{{"clean", "all"}, "clean: ", "all"},
-        Misuse{{"rnu"}, "unknown command 'rnu'", "known: run, list, report, doctor, clean"},
+        Misuse{{"rnu"}, "unknown command 'rnu'", "known: run, list, compare, report, doctor, clean"},
         Misuse{{""}, "an empty word", "ipcmark --help"},
         Misuse{{"--frob"}, "unknown option '--frob'", "ipcmark --help"},
         Misuse{{"-1"}, "unknown option '-1'", "ipcmark --help"}));

@@ -1,0 +1,421 @@
+#include "results/compare.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <stdexcept>
+
+#include "results/sample_results.h"
+
+namespace ipcmark {
+namespace {
+
+using testing::Each;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+Case stream_over(const std::string& transport) {
+  Case c;
+  c.workload = "stream";
+  c.transport = transport;
+  return c;
+}
+
+// A table filled by hand: files, and for a case of a file one launch for each ns per message.
+class Table {
+ public:
+  Table& file(std::size_t side, const std::string& fingerprint = "f00d") {
+    SourceFile source{"file" + std::to_string(table.files.size()), side, sample::header()};
+    source.header.machine.fingerprint = fingerprint;
+    table.files.push_back(source);
+    return *this;
+  }
+  Table& launches(const Case& c, const std::vector<double>& ns_per_message, double cache_line_ns = 0) {
+    for (const double ns : ns_per_message) {
+      LaunchFigures figures = common(c);
+      figures.messages = 1'000'000;
+      figures.span_ns = static_cast<std::uint64_t>(ns * 1e6);
+      figures.cache_line_round_trip_ns = cache_line_ns;
+      table.launches.push_back(figures);
+    }
+    return *this;
+  }
+  LaunchFigures common(const Case& c) {
+    LaunchFigures figures;
+    figures.case_index = table.case_index(case_id(c));
+    figures.file_index = static_cast<std::uint32_t>(table.files.size() - 1);
+    figures.settings = table.texts.index_of("isolation: subreaper\n");
+    figures.reason = table.texts.index_of("the reason");
+    return figures;
+  }
+  Table& failure(const Case& c, const std::string& reason) {
+    const LaunchFigures where = common(c);
+    table.failures.push_back({where.case_index, where.file_index, table.texts.index_of(reason)});
+    return *this;
+  }
+  Comparison compared(const ComparisonRules& rules = {}) const { return compare(table, rules); }
+
+  LaunchTable table;
+};
+
+// `count` values around `middle`, each a little apart from the next.
+std::vector<double> around(double middle, double spread = 0.02, int count = 10) {
+  std::vector<double> values;
+  for (int i = 0; i < count; ++i) values.push_back(middle * (1 + spread * (i - (count - 1) / 2.0) / count));
+  return values;
+}
+
+TEST(Compare, FindsWhatBecameSlowerFasterOrStayed) {
+  const Comparison comparison = Table()
+                                    .file(0)
+                                    .launches(stream_over("fifo"), around(100))
+                                    .launches(stream_over("pipe"), around(100))
+                                    .launches(stream_over("tcp"), around(100))
+                                    .file(1)
+                                    .launches(stream_over("fifo"), around(112))
+                                    .launches(stream_over("pipe"), around(88))
+                                    .launches(stream_over("tcp"), around(101))
+                                    .compared();
+  ASSERT_THAT(comparison.cases, SizeIs(3));
+  EXPECT_EQ(comparison.tests, 3U);
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::regression);
+  EXPECT_EQ(comparison.cases[1].outcome, Outcome::improvement);
+  EXPECT_EQ(comparison.cases[2].outcome, Outcome::same);
+  const FigureComparison& rate = comparison.cases[0].figures.front();
+  EXPECT_EQ(rate.figure, Figure::messages_per_second);
+  EXPECT_NEAR(rate.ratio, 100.0 / 112, 1e-3);
+  EXPECT_LT(rate.interval->low, rate.ratio);
+  EXPECT_GT(rate.interval->high, rate.ratio);
+  EXPECT_DOUBLE_EQ(*rate.p, 2.0 / 184756);
+  EXPECT_DOUBLE_EQ(*rate.p_holm, 3 * *rate.p);
+}
+
+TEST(Compare, CallsNothingAChangeThatIsSureButSmall) {
+  Table table;
+  table.file(0)
+      .launches(stream_over("pipe"), around(100, 0.001))
+      .file(1)
+      .launches(stream_over("pipe"), around(104, 0.001));
+  EXPECT_EQ(table.compared().cases[0].outcome, Outcome::same);
+  EXPECT_EQ(table.compared({.threshold = 0.03}).cases[0].outcome, Outcome::regression);
+}
+
+TEST(Compare, CallsNothingAPassThatIsNotSure) {
+  Table table;
+  table.file(0)
+      .launches(stream_over("pipe"), around(100, 0.3))
+      .file(1)
+      .launches(stream_over("pipe"), around(103, 0.3));
+  const Comparison comparison = table.compared();
+  // So wide a spread is noisy as well.
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::undecided);
+  EXPECT_EQ(comparison.cases[0].would_be, Outcome::inconclusive);
+  ASSERT_TRUE(comparison.cases[0].launches_needed);
+  EXPECT_GT(*comparison.cases[0].launches_needed, 10U);
+}
+
+TEST(Compare, SaysWhenThereAreTooFewLaunchesForAnyChange) {
+  Table table;
+  table.file(0)
+      .launches(stream_over("pipe"), around(100, 0.02, 4))
+      .file(1)
+      .launches(stream_over("pipe"), around(200, 0.02, 4));
+  const Comparison comparison = table.compared();
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::inconclusive);
+  EXPECT_EQ(comparison.launches_to_judge, 5U);
+  EXPECT_EQ(comparison.cases[0].launches_needed, 5U);
+}
+
+TEST(Compare, LetsNoisyAndInvalidResultsDecideNothing) {
+  for (const Grade grade : {Grade::noisy, Grade::invalid}) {
+    Table table;
+    table.file(0)
+        .launches(stream_over("pipe"), around(100))
+        .file(1)
+        .launches(stream_over("pipe"), around(130));
+    for (std::size_t i = 10; i < 16; ++i) table.table.launches[i].grade = grade;
+    const CaseComparison compared = table.compared().cases[0];
+    EXPECT_EQ(compared.outcome, Outcome::undecided);
+    EXPECT_EQ(compared.would_be, Outcome::regression);
+    ASSERT_THAT(compared.reasons, SizeIs(1));
+    EXPECT_THAT(compared.reasons[0], HasSubstr(std::string("new is ") + std::string(to_string(grade))));
+    EXPECT_THAT(compared.reasons[0], HasSubstr("the reason"));
+  }
+}
+
+TEST(Compare, TellsAFailedLaunchAndAFailedCase) {
+  Table table;
+  table.file(0).launches(stream_over("pipe"), around(100)).launches(stream_over("tcp"), around(100));
+  table.file(1).launches(stream_over("pipe"), around(100)).failure(stream_over("pipe"), "receiver 1: hung");
+  table.failure(stream_over("tcp"), "sender 0: killed");
+  const Comparison comparison = table.compared();
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::undecided);
+  EXPECT_THAT(comparison.cases[0].reasons[0], HasSubstr("receiver 1: hung"));
+  ASSERT_THAT(comparison.lonely, SizeIs(1));
+  EXPECT_TRUE(comparison.lonely[0].failed);
+  EXPECT_EQ(comparison.lonely[0].lacking, 1U);
+  EXPECT_EQ(comparison.lonely[0].reason, "failed: sender 0: killed");
+}
+
+TEST(Compare, JudgesNothingBetweenMachinesAndShowsTheirFloors) {
+  Table table;
+  table.file(0)
+      .launches(stream_over("pipe"), around(100), 50)
+      .file(1, "beef")
+      .launches(stream_over("pipe"), around(300), 100);
+  table.table.files[1].header.machine.kernel = "7.0";
+  table.table.files[1].header.machine.floors.system_call_ns = 0;  // not known
+  const Comparison comparison = table.compared();
+  const CaseComparison& compared = comparison.cases[0];
+  EXPECT_EQ(compared.outcome, Outcome::not_compared);
+  EXPECT_EQ(comparison.tests, 0U);
+  EXPECT_FALSE(compared.figures[0].p || compared.figures[0].change);
+  EXPECT_NEAR(compared.figures[0].ratio, 1.0 / 3, 1e-3);
+  EXPECT_TRUE(compared.figures[0].interval);
+  ASSERT_THAT(compared.reasons, SizeIs(1));
+  EXPECT_THAT(compared.reasons[0], HasSubstr("kernel 6.1.0 / 7.0"));
+  ASSERT_THAT(compared.floors, SizeIs(1));
+  EXPECT_EQ(compared.floors[0].name, "cache_line_round_trip");
+  EXPECT_EQ(compared.floors[0].base_ns, 50);
+  EXPECT_EQ(compared.floors[0].now_ns, 100);
+}
+
+TEST(Compare, NamesWhatWasNotMeasuredAlike) {
+  Table build;
+  build.file(0).launches(stream_over("pipe"), around(100)).file(1).launches(stream_over("pipe"), around(200));
+  Table settings = build;
+  build.table.files[1].header.library_build_type = "debug";
+  EXPECT_EQ(build.compared().cases[0].outcome, Outcome::not_compared);
+  EXPECT_THAT(build.compared().cases[0].reasons, Each(HasSubstr("build release / debug")));
+
+  for (std::size_t i = 10; i < 20; ++i) {
+    settings.table.launches[i].settings = settings.table.texts.index_of("isolation: namespaces\n");
+  }
+  EXPECT_EQ(settings.compared().cases[0].outcome, Outcome::not_compared);
+  EXPECT_THAT(settings.compared().cases[0].reasons,
+              Each(HasSubstr("isolation: subreaper / isolation: namespaces")));
+}
+
+TEST(Compare, NamesCasesThatDifferInTouchOrLimitsAlone) {
+  Case header = stream_over("pipe"), raised = stream_over("tcp");
+  header.touch = Touch::header;
+  raised.limits = Limits::raised;
+  const Comparison comparison = Table()
+                                    .file(0)
+                                    .launches(stream_over("pipe"), around(100))
+                                    .launches(raised, around(100))
+                                    .file(1)
+                                    .launches(header, around(50))
+                                    .launches(stream_over("tcp"), around(50))
+                                    .compared();
+  EXPECT_THAT(comparison.cases, IsEmpty());
+  ASSERT_THAT(comparison.lonely, SizeIs(4));
+  EXPECT_EQ(comparison.lonely[0].reason, "there it has touch header, not full");
+  EXPECT_EQ(comparison.lonely[1].reason, "there it has limits host, not raised");
+}
+
+TEST(Compare, KeepsApartWhatASideHoldsOfSeveralMachinesAndFindsEachItsOwn) {
+  const Case pipe = stream_over("pipe");
+  const Comparison comparison = Table()
+                                    .file(0, "a")
+                                    .launches(pipe, around(100))
+                                    .file(0, "b")
+                                    .launches(pipe, around(500))
+                                    .file(1, "b")
+                                    .launches(pipe, around(501))
+                                    .file(1, "a")
+                                    .launches(pipe, around(120))
+                                    .compared();
+  ASSERT_THAT(comparison.columns, SizeIs(4));
+  ASSERT_THAT(comparison.cases, SizeIs(2));
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::same);
+  EXPECT_EQ(comparison.columns[comparison.cases[0].base_column].fingerprint, "b");
+  EXPECT_EQ(comparison.cases[1].outcome, Outcome::regression);
+  EXPECT_THAT(comparison.notes, SizeIs(2));
+  EXPECT_THAT(comparison.notes, Each(HasSubstr("are kept apart: fingerprint")));
+}
+
+TEST(Compare, KnowsTheMachinesNoiseFromSeveralRunsOfTheBase) {
+  Table table;
+  // Two runs of 20 cases, 8 % apart; then one 9 % and one 6 % slower than the middle.
+  for (const double run : {100.0, 108.0}) {
+    table.file(0);
+    for (int i = 1; i <= 20; ++i) {
+      Case c = stream_over("pipe");
+      c.message_bytes = static_cast<std::uint64_t>(i);
+      table.launches(c, around(run, 0.01));
+    }
+  }
+  Case first = stream_over("pipe"), second = stream_over("pipe");
+  first.message_bytes = 1;
+  second.message_bytes = 2;
+  table.file(1).launches(first, around(104 * 1.07, 0.01, 20)).launches(second, around(104 * 1.12, 0.01, 20));
+  const Comparison comparison = table.compared();
+  const auto noise = comparison.noise[static_cast<std::size_t>(Figure::messages_per_second)];
+  ASSERT_TRUE(noise);
+  EXPECT_NEAR(*noise, 0.08, 1e-6);
+  EXPECT_NE(comparison.cases[0].outcome, Outcome::regression);
+  EXPECT_EQ(comparison.cases[1].outcome, Outcome::regression);
+  EXPECT_FALSE(comparison.noise[static_cast<std::size_t>(Figure::p50)]);
+}
+
+TEST(Compare, ComparesByAKeyOfTheCase) {
+  Table table;
+  table.file(0).launches(stream_over("tcp"), around(300)).launches(stream_over("pipe"), around(100));
+  table.launches(stream_over("fifo"), around(101));
+  const Comparison comparison = table.compared({.by = "transport"});
+  EXPECT_FALSE(comparison.same_case);
+  ASSERT_THAT(comparison.columns, SizeIs(3));
+  EXPECT_EQ(comparison.columns[0].label, "fifo");
+  ASSERT_THAT(comparison.cases, SizeIs(2));
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::same);
+  EXPECT_EQ(comparison.cases[1].outcome, Outcome::regression);
+  EXPECT_THAT(comparison.cases[0].id, testing::Not(HasSubstr("transport")));
+  EXPECT_EQ(table.compared({.by = "transport=tcp"}).columns[0].label, "tcp");
+}
+
+TEST(Compare, OrdersSizesByTheirNumberAndTakesAKeyThatMostCasesLack) {
+  Table table;
+  table.file(0);
+  for (const std::uint64_t bytes : {4096U, 64U, 1000U}) {
+    Case c = stream_over("pipe");
+    c.message_bytes = bytes;
+    table.launches(c, around(100));
+  }
+  std::vector<std::string> labels;
+  for (const Column& column : table.compared({.by = "size"}).columns) labels.push_back(column.label);
+  EXPECT_EQ(labels, (std::vector<std::string>{"64", "1000", "4Ki"}));
+
+  Case bursts = stream_over("pipe");
+  bursts.burst = 8;
+  bursts.message_bytes = 64;
+  table.launches(bursts, around(100));
+  const Comparison comparison = table.compared({.by = "burst"});
+  ASSERT_THAT(comparison.columns, SizeIs(2));
+  EXPECT_EQ(comparison.columns[0].label, "0");
+  EXPECT_THAT(comparison.cases, SizeIs(1));
+}
+
+TEST(Compare, ComparesByAKeyOfTheMachine) {
+  Table table;
+  table.file(0).launches(stream_over("pipe"), around(100)).file(0).launches(stream_over("pipe"), around(120));
+  table.table.files[1].header.machine.settings = {{"governor", "powersave"}};
+  const Comparison comparison = table.compared({.by = "governor"});
+  EXPECT_EQ(comparison.columns[0].label, "performance");
+  EXPECT_EQ(comparison.columns[1].label, "powersave");
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::regression) << "one fingerprint is one machine";
+  EXPECT_EQ(table.compared({.by = "governor=powersave"}).cases[0].outcome, Outcome::improvement);
+}
+
+TEST(Compare, RefusesAKeyThatIsNone) {
+  Table table;
+  table.file(0).launches(stream_over("pipe"), around(100));
+  const auto error = [&](const std::string& by) {
+    try {
+      table.compared({.by = by});
+    } catch (const std::invalid_argument& refused) {
+      return std::string(refused.what());
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(error("colour"), HasSubstr("'colour' is no key of these files; allowed: workload, transport"));
+  EXPECT_THAT(error("transport=tcp"), HasSubstr("no result has transport tcp; there are pipe"));
+}
+
+TEST(Compare, NamesFilesOfSeveralCommitsThatItTakesTogether) {
+  Table table;
+  table.file(0)
+      .launches(stream_over("pipe"), around(100))
+      .file(0)
+      .file(1)
+      .launches(stream_over("pipe"), around(100));
+  table.table.files[0].header.context = {{"ipcmark_commit", "one"}};
+  table.table.files[1].header.context = {{"ipcmark_commit", "two"}};
+  EXPECT_THAT(table.compared().notes,
+              testing::ElementsAre(HasSubstr("more than one commit are taken together: one, two")));
+}
+
+// ---- what is promised of a gate, simulated ----
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int suites = 20;  // the sanitizers see as much in these
+#else
+constexpr int suites = 1000;
+#endif
+constexpr int cases_of_a_suite = 60;
+
+// Two runs of a suite on one machine, the second `slowdown` times as slow in its first case.
+class TwoRuns {
+ public:
+  TwoRuns(int launches, double noise, double slowdown)
+      : launches_(launches), noise_(0, noise), slowdown_(slowdown) {
+    for (std::size_t side = 0; side < 2; ++side) {
+      table_.file(side);
+      for (int i = 1; i <= cases_of_a_suite; ++i) {
+        Case c = stream_over("pipe");
+        c.message_bytes = static_cast<std::uint64_t>(i);
+        table_.launches(c, around(1000, 0, launches));
+      }
+    }
+  }
+  Comparison drawn(std::mt19937_64& random) {
+    std::size_t at = 0;
+    for (LaunchFigures& launch : table_.table.launches) {
+      const std::size_t of_second_run = static_cast<std::size_t>(cases_of_a_suite * launches_);
+      const bool slow = at >= of_second_run && at < of_second_run + static_cast<std::size_t>(launches_);
+      launch.span_ns = static_cast<std::uint64_t>(1e9 * noise_(random) * (slow ? slowdown_ : 1));
+      ++at;
+    }
+    return table_.compared();
+  }
+
+ private:
+  Table table_;
+  int launches_;
+  std::lognormal_distribution<double> noise_;
+  double slowdown_;
+};
+
+// As if noisy results could decide: a spread as wide as here would keep most of them from it.
+Outcome statistical(const CaseComparison& compared) { return compared.would_be.value_or(compared.outcome); }
+
+TEST(Gate, GivesAFalseAlarmInOneOfAHundredSuitesAtMost) {
+  std::mt19937_64 random(2027);
+  TwoRuns runs(10, 0.15, 1);
+  int false_alarms = 0;
+  double uncorrected = 0;
+  for (int suite = 0; suite < suites; ++suite) {
+    const Comparison comparison = runs.drawn(random);
+    ASSERT_EQ(comparison.tests, static_cast<std::size_t>(cases_of_a_suite));
+    bool alarm = false;
+    for (const CaseComparison& compared : comparison.cases) {
+      alarm = alarm || statistical(compared) == Outcome::regression;
+      uncorrected += *compared.figures.front().p < change_level;
+    }
+    false_alarms += alarm;
+  }
+  EXPECT_LE(false_alarms, suites / 100);
+  // Each test by itself cries as often as its level says; without the correction half of the suites would.
+  EXPECT_NEAR(uncorrected / (suites * cases_of_a_suite), change_level, suites < 1000 ? 0.01 : 0.002);
+}
+
+TEST(Gate, FindsASlowdownOfTwelvePercentUnderNoiseOfFive) {
+  std::mt19937_64 random(2028);
+  const int tries = suites / 5;
+  TwoRuns runs(20, 0.05, 1.12);
+  int found = 0, others = 0;
+  for (int suite = 0; suite < tries; ++suite) {
+    const Comparison comparison = runs.drawn(random);
+    found += comparison.cases.front().outcome == Outcome::regression;
+    for (const CaseComparison& compared : comparison.cases)
+      others += &compared != &comparison.cases.front() && statistical(compared) == Outcome::regression;
+  }
+  EXPECT_GE(found, 0.95 * tries) << "of " << tries;
+  EXPECT_LE(others, tries / 100);
+}
+
+}  // namespace
+}  // namespace ipcmark

@@ -1,0 +1,306 @@
+#include "results/launch_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+
+#include "results/journal.h"
+#include "results/json_lines.h"
+#include "results/json_scanner.h"
+
+namespace ipcmark {
+namespace {
+
+// An entry of benchmarks[], failures[] or skipped[], or a line of a journal: what there is of all these.
+struct Entry {
+  std::string type, name, reason;
+  std::string settings;
+  LaunchFigures figures;
+  bool has_figures = false;
+};
+
+double number_or_missing(JsonScanner& json) { return json.take_null() ? not_measured : json.number(); }
+
+void scan_verdict(JsonScanner& json, Entry& entry) {
+  json.object([&](std::string_view key) {
+    if (key == "grade") {
+      const std::string grade = json.text();
+      const std::array grades{Grade::ok, Grade::noisy, Grade::invalid};
+      const auto known = std::ranges::find(grades, grade, [](Grade each) { return to_string(each); });
+      if (known == grades.end()) json.fail("a grade must be ok, noisy or invalid");
+      entry.figures.grade = *known;
+    } else if (key == "reasons") {
+      json.array([&] {
+        std::string reason = json.text();
+        if (entry.reason.empty()) entry.reason = std::move(reason);
+      });
+    } else {
+      json.skip();
+    }
+  });
+}
+
+void scan_distribution(JsonScanner& json, LaunchFigures& figures) {
+  std::string of;
+  std::uint64_t messages_per_sample = 1;
+  double p50_ns = not_measured, p99_ns = not_measured, p999_ns = not_measured;
+  json.object([&](std::string_view key) {
+    if (key == "of") {
+      of = json.text();
+    } else if (key == "messages_per_sample") {
+      messages_per_sample = json.whole_number();
+    } else if (key == "p50_ns") {
+      p50_ns = number_or_missing(json);
+    } else if (key == "p99_ns") {
+      p99_ns = number_or_missing(json);
+    } else if (key == "p999_ns") {
+      p999_ns = number_or_missing(json);
+    } else {
+      json.skip();
+    }
+  });
+  if (of == "window_ns" || messages_per_sample != 1) return;
+  figures.p50_ns = p50_ns;
+  figures.p99_ns = p99_ns;
+  figures.p999_ns = p999_ns;
+}
+
+// One line a role, for people to read and for finding what differs.
+void scan_roles(JsonScanner& json, std::string& settings) {
+  json.array([&] {
+    std::string role, pus, scheduler;
+    std::string_view bound, locked;
+    json.object([&](std::string_view key) {
+      if (key == "role") {
+        role = json.text();
+      } else if (key == "granted_pus") {
+        json.array([&] { pus += fmt::format("{}{}", pus.empty() ? "" : "+", json.whole_number()); });
+      } else if (key == "scheduler") {
+        scheduler = json.text();
+      } else if (key == "memory_bound") {
+        bound = json.raw();
+      } else if (key == "memory_locked") {
+        locked = json.raw();
+      } else {
+        json.skip();
+      }
+    });
+    settings += fmt::format("{}: PUs {}, scheduler {}, memory bound {}, locked {}\n", role, pus, scheduler,
+                            bound, locked);
+  });
+}
+
+void scan_capacity(JsonScanner& json, std::string& settings) {
+  json.object([&](std::string_view key) {
+    if (key != "limit") return json.skip();
+    if (json.take_null()) return;
+    std::uint64_t value = 0;
+    std::string unit;
+    json.object([&](std::string_view member) {
+      if (member == "value") {
+        value = json.whole_number();
+      } else if (member == "unit") {
+        unit = json.text();
+      } else {
+        json.skip();
+      }
+    });
+    settings += fmt::format("capacity limit: {} {}\n", value, unit);
+  });
+}
+
+void scan_launch(JsonScanner& json, Entry& entry) {
+  entry.has_figures = true;
+  LaunchFigures& figures = entry.figures;
+  json.object([&](std::string_view key) {
+    if (key == "messages") {
+      figures.messages = json.whole_number();
+    } else if (key == "span_ns") {
+      figures.span_ns = json.whole_number();
+    } else if (key == "cache_line_round_trip_ns") {
+      figures.cache_line_round_trip_ns = number_or_missing(json);
+    } else if (key == "isolation") {
+      entry.settings += fmt::format("isolation: {}\n", json.text());
+    } else if (key == "capacity") {
+      scan_capacity(json, entry.settings);
+    } else if (key == "roles") {
+      scan_roles(json, entry.settings);
+    } else if (key == "verdict") {
+      scan_verdict(json, entry);
+    } else if (key == "distribution" && !json.take_null()) {
+      scan_distribution(json, figures);
+    } else if (key != "distribution") {
+      json.skip();
+    }
+  });
+  if (figures.messages == 0 || figures.span_ns == 0) json.fail("messages and span_ns must be over 0");
+}
+
+Entry scan_entry(JsonScanner& json) {
+  Entry entry;
+  json.object([&](std::string_view key) {
+    if (key == "type") {
+      entry.type = json.text();
+    } else if (key == "name" || key == "id") {
+      entry.name = json.text();
+    } else if (key == "reason") {
+      entry.reason = json.text();
+    } else if (key == "cpu_time") {
+      entry.figures.cpu_ns_per_message = json.number();
+    } else if (key == "ipcmark") {
+      scan_launch(json, entry);
+    } else {
+      json.skip();
+    }
+  });
+  return entry;
+}
+
+class FileScan {
+ public:
+  FileScan(LaunchTable& table, std::uint32_t file_index) : table_(table), file_index_(file_index) {}
+
+  void document(JsonScanner& json) {
+    bool own = false;
+    std::string context = "null";
+    std::array<std::string_view, 4> header;
+    json.object([&](std::string_view key) {
+      if (key == "context") {
+        context = json.raw();
+      } else if (key == "benchmarks") {
+        json.array([&] { launch(json, scan_entry(json)); });
+      } else if (key == "ipcmark") {
+        own = true;
+        header = own_part(json);
+      } else {
+        json.skip();
+      }
+    });
+    json.end();
+    SourceFile& file = table_.files[file_index_];
+    if (!own) throw FileError(file.path + ": is no result file of ipcmark (it has no \"ipcmark\")");
+    const auto given = [](std::string_view value) { return value.empty() ? "null" : value; };
+    file.header = parse_header_line(
+        fmt::format(R"({{"schema_version":{},"version":{},"run":{},"machine":{},"context":{}}})",
+                    given(header[0]), given(header[1]), given(header[2]), given(header[3]), context),
+        file.path);
+  }
+
+  void journal(std::string_view text) {
+    SourceFile& file = table_.files[file_index_];
+    std::size_t line_number = 0;
+    for (std::size_t end; (end = text.find('\n')) != text.npos; text.remove_prefix(end + 1)) {
+      const std::string_view line = text.substr(0, end);
+      if (++line_number == 1) {
+        file.header = parse_header_line(line, file.path, line_number);
+        continue;
+      }
+      JsonScanner json(line, file.path, line_number);
+      const Entry entry = scan_entry(json);
+      json.end();
+      if (entry.type == "launch") {
+        launch(json, entry);
+      } else if (entry.type == "failure") {
+        missing(json, entry, table_.failures);
+      } else if (entry.type == "skip") {
+        missing(json, entry, table_.skips);
+      } else {
+        json.fail("\"type\" must be launch, failure or skip; a journal has one header, on its first line");
+      }
+    }
+    if (line_number == 0) throw FileError(file.path + ":1: the journal has no whole line");
+  }
+
+ private:
+  std::array<std::string_view, 4> own_part(JsonScanner& json) {
+    constexpr std::array<std::string_view, 4> wanted{"schema_version", "version", "run", "machine"};
+    std::array<std::string_view, 4> found;
+    json.object([&](std::string_view key) {
+      const auto place = static_cast<std::size_t>(std::ranges::find(wanted, key) - wanted.begin());
+      if (key == "failures" || key == "skipped") {
+        auto& records = key == "failures" ? table_.failures : table_.skips;
+        json.array([&] { missing(json, scan_entry(json), records); });
+      } else if (place < wanted.size()) {
+        found[place] = json.raw();
+      } else {
+        json.skip();
+      }
+    });
+    return found;
+  }
+
+  void launch(const JsonScanner& json, const Entry& entry) {
+    if (!entry.has_figures) json.fail("a launch has no \"ipcmark\"");
+    LaunchFigures& figures = table_.launches.emplace_back(entry.figures);
+    figures.case_index = case_of(json, entry);
+    figures.file_index = file_index_;
+    figures.settings = table_.texts.index_of(entry.settings);
+    figures.reason = table_.texts.index_of(entry.reason);
+  }
+
+  void missing(const JsonScanner& json, const Entry& entry, std::vector<MissingFigures>& records) {
+    records.push_back({case_of(json, entry), file_index_, table_.texts.index_of(entry.reason)});
+  }
+
+  std::uint32_t case_of(const JsonScanner& json, const Entry& entry) {
+    try {
+      return table_.case_index(entry.name);
+    } catch (const std::invalid_argument& error) {
+      json.fail(error.what());
+    }
+  }
+
+  LaunchTable& table_;
+  std::uint32_t file_index_;
+};
+
+}  // namespace
+
+std::uint32_t TextPool::index_of(std::string_view text) {
+  if (const auto known = indexes_.find(text); known != indexes_.end()) return known->second;
+  const auto index = static_cast<std::uint32_t>(texts_.size());
+  indexes_.emplace(texts_.emplace_back(text), index);
+  return index;
+}
+
+std::uint32_t LaunchTable::case_index(std::string_view id) {
+  const std::uint32_t index = ids.index_of(id);
+  if (index == cases.size()) {
+    const std::optional<Case> parsed = parse_case_id(id);
+    if (!parsed) throw std::invalid_argument(fmt::format("\"{}\" is the id of no case known here", id));
+    cases.push_back(*parsed);
+  }
+  return index;
+}
+
+void LaunchTable::parse(std::string_view text, const std::string& path, std::size_t side) {
+  FileScan scan(*this, static_cast<std::uint32_t>(files.size()));
+  files.push_back({path, side, {}});
+  if (is_journal(text)) return scan.journal(text);
+  JsonScanner json(text, path);
+  scan.document(json);
+}
+
+void LaunchTable::read(const std::string& path, std::size_t side) { parse(read_text_file(path), path, side); }
+
+std::vector<std::string> result_files_at(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(path)) return {path};
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator each(path, error), end; !error && each != end; each.increment(error)) {
+    const fs::path& file = each->path();
+    const bool is_result = file.extension() == ".json" && !fs::exists(journal_path(file));
+    if (is_result || file.extension() == ".journal") files.push_back(file);
+  }
+  if (error) throw FileError(fmt::format("{}: cannot be read: {}", path, error.message()));
+  if (files.empty())
+    throw FileError(fmt::format("{}: the folder has no result file (*.json, *.journal)", path));
+  std::ranges::sort(files);
+  return files;
+}
+
+}  // namespace ipcmark
