@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "harness/text.h"
+#include "results/floor.h"
 #include "results/summary.h"
 #include "results/verdict.h"
 
@@ -186,29 +187,39 @@ std::vector<double> logarithms(const std::vector<double>& values) {
   return logs;
 }
 
-Verdict judge(const LaunchTable& table, const Cell& cell) {
-  std::vector<LaunchRecord> launches(cell.launches.size());
-  std::vector<FailureRecord> failures(cell.failures.size());
+// What is known of a cell's launches, for those who look at whole records.
+struct Records {
+  Records(const LaunchTable& table, const Cell& cell)
+      : launches(cell.launches.size()), failures(cell.failures.size()) {
+    for (std::size_t i = 0; i < launches.size(); ++i) {
+      const LaunchFigures& figures = *cell.launches[i];
+      launches[i].benchmark_case = table.cases[figures.case_index];
+      Measurement& measurement = launches[i].measurement;
+      measurement.messages = figures.messages;
+      measurement.span_ns = figures.span_ns;
+      if (figures.cache_line_round_trip_ns > 0) {
+        measurement.cache_line_round_trip_ns = figures.cache_line_round_trip_ns;
+      }
+      measurement.verdict = {figures.grade, {table.texts[figures.reason]}};
+      if (const std::string& of = table.texts[figures.timed]; !of.empty()) {
+        measurement.distribution.emplace().of = of;
+      }
+      if (const auto roles = table.roles.find(figures.settings); roles != table.roles.end()) {
+        measurement.roles = roles->second;
+      }
+      launch_pointers.push_back(&launches[i]);
+    }
+    for (std::size_t i = 0; i < failures.size(); ++i) {
+      failures[i] = {table.cases[cell.failures[i]->case_index], 1, table.texts[cell.failures[i]->reason]};
+      failure_pointers.push_back(&failures[i]);
+    }
+  }
+
+  std::vector<LaunchRecord> launches;
+  std::vector<FailureRecord> failures;
   std::vector<const LaunchRecord*> launch_pointers;
   std::vector<const FailureRecord*> failure_pointers;
-  for (std::size_t i = 0; i < launches.size(); ++i) {
-    const LaunchFigures& figures = *cell.launches[i];
-    launches[i].benchmark_case = table.cases[figures.case_index];
-    Measurement& measurement = launches[i].measurement;
-    measurement.messages = figures.messages;
-    measurement.span_ns = figures.span_ns;
-    if (figures.cache_line_round_trip_ns > 0) {
-      measurement.cache_line_round_trip_ns = figures.cache_line_round_trip_ns;
-    }
-    measurement.verdict = {figures.grade, {table.texts[figures.reason]}};
-    launch_pointers.push_back(&launches[i]);
-  }
-  for (std::size_t i = 0; i < failures.size(); ++i) {
-    failures[i] = {table.cases[cell.failures[i]->case_index], 1, table.texts[cell.failures[i]->reason]};
-    failure_pointers.push_back(&failures[i]);
-  }
-  return judge_case(launch_pointers, failure_pointers);
-}
+};
 
 Change change_of(const FigureComparison& figure, double corrected_p) {
   const double harm = more_is_better(figure.figure) ? 1 / figure.ratio : figure.ratio;
@@ -555,8 +566,9 @@ class Comparer {
     compared.benchmark_case = table_.cases[before.launches.front()->case_index];
     compared.base_column = base;
     compared.column = now;
-    compared.base_verdict = judge(table_, before);
-    compared.verdict = judge(table_, after);
+    const Records base_records(table_, before), now_records(table_, after);
+    compared.base_verdict = judge_case(base_records.launch_pointers, base_records.failure_pointers);
+    compared.verdict = judge_case(now_records.launch_pointers, now_records.failure_pointers);
 
     const SourceFile& base_file = table_.files[before.launches.front()->file_index];
     const SourceFile& now_file = table_.files[after.launches.front()->file_index];
@@ -568,7 +580,8 @@ class Comparer {
     };
     if (!same_machine) {
       refuse("not one machine in one state: " + differences(base_file.header, now_file.header));
-      compared.floors = floors_of(before, after, base_file, now_file);
+      compared.floors = floors_of(base_records, now_records, base_file.header.machine.floors,
+                                  now_file.header.machine.floors);
     } else if (const std::string differ = differences(base_file.header, now_file.header); !differ.empty()) {
       refuse("not measured alike: " + differ);
     } else if (const auto granted = by_case_ ? std::nullopt : settings_differ(before, after)) {
@@ -603,22 +616,32 @@ class Comparer {
     result_.cases.push_back(std::move(compared));
   }
 
-  // The cache-line round trip of the case's own launches, and what the files say of the machine.
-  std::vector<FloorComparison> floors_of(const Cell& before, const Cell& after, const SourceFile& base,
-                                         const SourceFile& now) const {
-    const auto cache_line = [](const Cell& cell) {
-      std::vector<double> values;
-      for (const LaunchFigures* launch : cell.launches) {
-        if (launch->cache_line_round_trip_ns > 0) values.push_back(launch->cache_line_round_trip_ns);
-      }
-      return values.empty() ? 0 : median(values);
-    };
+  static std::optional<Floor> own_floor(const Records& records, const Floors& floors) {
+    const auto of_latency = latency_floor(floors, records.launch_pointers);
+    return of_latency ? of_latency : throughput_floor(floors, records.launch_pointers);
+  }
+
+  static double cache_line_of(const Records& records) {
+    std::vector<double> values;
+    for (const LaunchRecord& launch : records.launches) {
+      if (launch.measurement.cache_line_round_trip_ns > 0)
+        values.push_back(launch.measurement.cache_line_round_trip_ns);
+    }
+    return values.empty() ? 0 : median(values);
+  }
+
+  static std::vector<FloorComparison> floors_of(const Records& before, const Records& after,
+                                                const Floors& base, const Floors& now) {
+    const auto own_before = own_floor(before, base), own_after = own_floor(after, now);
     std::vector<FloorComparison> floors;
+    if (own_before && own_after && own_before->what == own_after->what) {
+      floors.push_back({own_before->what, own_before->ns, own_after->ns});
+    }
     for (const FloorComparison& floor :
-         {FloorComparison{"cache_line_round_trip", cache_line(before), cache_line(after)},
-          FloorComparison{"system_call", base.header.machine.floors.system_call_ns,
-                          now.header.machine.floors.system_call_ns}}) {
-      if (floor.base_ns > 0 && floor.now_ns > 0) floors.push_back(floor);
+         {FloorComparison{"cache-line round trip", cache_line_of(before), cache_line_of(after)},
+          FloorComparison{"system call", base.system_call_ns, now.system_call_ns}}) {
+      const bool told = !floors.empty() && floors.front().name == floor.name;
+      if (floor.base_ns > 0 && floor.now_ns > 0 && !told) floors.push_back(floor);
     }
     return floors;
   }

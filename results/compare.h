@@ -61,9 +61,10 @@ struct FigureComparison {
   std::optional<Change> change;  // by p_holm for the primary figure, by q for others
 };
 
-// A cost that a machine's times are made of.
+// A cost that a machine's times are made of: what the case stands on (results/floor.h), or else the launches'
+// own cache-line round trip and the machine's system call.
 struct FloorComparison {
-  std::string name;
+  std::string name;  // as "two wake-ups"
   double base_ns = 0, now_ns = 0;
 };
 
@@ -73,7 +74,7 @@ struct CaseComparison {
   std::size_t base_column = 0, column = 0;
   Verdict base_verdict, verdict;
   std::vector<FigureComparison> figures;  // the primary one first: p50 of single events, else the rate
-  std::vector<FloorComparison> floors;    // between machines: those that both have
+  std::vector<FloorComparison> floors;    // between machines: those that both have, the closest first
   Outcome outcome = Outcome::not_compared;
   std::optional<Outcome> would_be;             // of an undecided one
   std::vector<std::string> reasons;            // why undecided or not compared

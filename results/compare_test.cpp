@@ -49,6 +49,7 @@ class Table {
     figures.file_index = static_cast<std::uint32_t>(table.files.size() - 1);
     figures.settings = table.texts.index_of("isolation: subreaper\n");
     figures.reason = table.texts.index_of("the reason");
+    figures.timed = table.texts.index_of("");
     return figures;
   }
   Table& failure(const Case& c, const std::string& reason) {
@@ -178,9 +179,34 @@ TEST(Compare, JudgesNothingBetweenMachinesAndShowsTheirFloors) {
   ASSERT_THAT(compared.reasons, SizeIs(1));
   EXPECT_THAT(compared.reasons[0], HasSubstr("kernel 6.1.0 / 7.0"));
   ASSERT_THAT(compared.floors, SizeIs(1));
-  EXPECT_EQ(compared.floors[0].name, "cache_line_round_trip");
+  EXPECT_EQ(compared.floors[0].name, "cache-line round trip");
   EXPECT_EQ(compared.floors[0].base_ns, 50);
   EXPECT_EQ(compared.floors[0].now_ns, 100);
+}
+
+TEST(Compare, MeasuresEachMachineByWhatTheCaseStandsOn) {
+  Case c = stream_over("pipe");
+  c.workload = "ping_pong";
+  Table table;
+  table.file(0).launches(c, around(8000), 50).file(1, "beef").launches(c, around(5000), 100);
+  RoleReport sender, receiver;
+  sender.granted_pus = {0};
+  receiver.granted_pus = {1};
+  double futex_wake_ns = 2000;
+  for (SourceFile& file : table.table.files) {
+    file.header.machine.floors.pairs = {{0, 1, 60, futex_wake_ns}};
+    futex_wake_ns /= 2;
+  }
+  for (LaunchFigures& launch : table.table.launches) {
+    launch.timed = table.table.texts.index_of("round_trip_ns");
+    table.table.roles[launch.settings] = {sender, receiver};
+  }
+  const auto floors = table.compared().cases[0].floors;
+  ASSERT_THAT(floors, SizeIs(3));
+  EXPECT_EQ(floors[0].name, "two wake-ups");
+  EXPECT_EQ(floors[0].base_ns, 4000);
+  EXPECT_EQ(floors[0].now_ns, 2000);
+  EXPECT_EQ(floors[2].name, "system call");
 }
 
 TEST(Compare, NamesWhatWasNotMeasuredAlike) {

@@ -17,7 +17,8 @@ namespace {
 // An entry of benchmarks[], failures[] or skipped[], or a line of a journal: what there is of all these.
 struct Entry {
   std::string type, name, reason;
-  std::string settings;
+  std::string settings, timed;
+  std::vector<RoleReport> roles;
   LaunchFigures figures;
   bool has_figures = false;
 };
@@ -43,13 +44,12 @@ void scan_verdict(JsonScanner& json, Entry& entry) {
   });
 }
 
-void scan_distribution(JsonScanner& json, LaunchFigures& figures) {
-  std::string of;
+void scan_distribution(JsonScanner& json, Entry& entry) {
   std::uint64_t messages_per_sample = 1;
   double p50_ns = not_measured, p99_ns = not_measured, p999_ns = not_measured;
   json.object([&](std::string_view key) {
     if (key == "of") {
-      of = json.text();
+      entry.timed = json.text();
     } else if (key == "messages_per_sample") {
       messages_per_sample = json.whole_number();
     } else if (key == "p50_ns") {
@@ -62,22 +62,26 @@ void scan_distribution(JsonScanner& json, LaunchFigures& figures) {
       json.skip();
     }
   });
-  if (of == "window_ns" || messages_per_sample != 1) return;
-  figures.p50_ns = p50_ns;
-  figures.p99_ns = p99_ns;
-  figures.p999_ns = p999_ns;
+  if (entry.timed == "window_ns" || messages_per_sample != 1) return;
+  entry.figures.p50_ns = p50_ns;
+  entry.figures.p99_ns = p99_ns;
+  entry.figures.p999_ns = p999_ns;
 }
 
 // One line a role, for people to read and for finding what differs.
-void scan_roles(JsonScanner& json, std::string& settings) {
+void scan_roles(JsonScanner& json, Entry& entry) {
   json.array([&] {
-    std::string role, pus, scheduler;
+    RoleReport& role = entry.roles.emplace_back();
+    std::string pus, scheduler;
     std::string_view bound, locked;
     json.object([&](std::string_view key) {
       if (key == "role") {
-        role = json.text();
+        role.role = json.text();
       } else if (key == "granted_pus") {
-        json.array([&] { pus += fmt::format("{}{}", pus.empty() ? "" : "+", json.whole_number()); });
+        json.array([&] {
+          role.granted_pus.push_back(static_cast<int>(json.whole_number()));
+          pus += fmt::format("{}{}", pus.empty() ? "" : "+", role.granted_pus.back());
+        });
       } else if (key == "scheduler") {
         scheduler = json.text();
       } else if (key == "memory_bound") {
@@ -88,8 +92,8 @@ void scan_roles(JsonScanner& json, std::string& settings) {
         json.skip();
       }
     });
-    settings += fmt::format("{}: PUs {}, scheduler {}, memory bound {}, locked {}\n", role, pus, scheduler,
-                            bound, locked);
+    entry.settings += fmt::format("{}: PUs {}, scheduler {}, memory bound {}, locked {}\n", role.role, pus,
+                                  scheduler, bound, locked);
   });
 }
 
@@ -127,11 +131,11 @@ void scan_launch(JsonScanner& json, Entry& entry) {
     } else if (key == "capacity") {
       scan_capacity(json, entry.settings);
     } else if (key == "roles") {
-      scan_roles(json, entry.settings);
+      scan_roles(json, entry);
     } else if (key == "verdict") {
       scan_verdict(json, entry);
     } else if (key == "distribution" && !json.take_null()) {
-      scan_distribution(json, figures);
+      scan_distribution(json, entry);
     } else if (key != "distribution") {
       json.skip();
     }
@@ -238,6 +242,8 @@ class FileScan {
     figures.case_index = case_of(json, entry);
     figures.file_index = file_index_;
     figures.settings = table_.texts.index_of(entry.settings);
+    figures.timed = table_.texts.index_of(entry.timed);
+    table_.roles.try_emplace(figures.settings, entry.roles);
     figures.reason = table_.texts.index_of(entry.reason);
   }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,6 +36,7 @@ struct LaunchFigures {
   std::uint32_t file_index = 0;  // into LaunchTable::files
   std::uint32_t settings = 0;    // into LaunchTable::texts: what the launch was granted
   std::uint32_t reason = 0;      // into LaunchTable::texts: the first of its verdict
+  std::uint32_t timed = 0;       // into LaunchTable::texts: what its distribution is of; empty without one
   Grade grade = Grade::ok;
   std::uint64_t messages = 0;
   std::uint64_t span_ns = 0;
@@ -74,6 +76,7 @@ class LaunchTable {
   TextPool ids;             // by case index
   std::vector<Case> cases;  // likewise
   TextPool texts;
+  std::map<std::uint32_t, std::vector<RoleReport>> roles;  // by settings: names and granted_pus of the roles
 };
 
 // The result files that an argument stands for: itself, or of a folder all that end in .json, and journals

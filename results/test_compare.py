@@ -116,7 +116,7 @@ def test_a_gate_that_could_judge_nothing_is_bad_input(compare, base, tmp_path):
     shown = compare(base, tmp_path / "other.json")
     assert shown.returncode == 0
     assert "no verdict: not one machine in one state: kernel 6.1.0 / 7.0" in shown.stdout
-    assert "in cache lines" in shown.stdout
+    assert "in floors" in shown.stdout
     gate = compare(base, tmp_path / "other.json", "--fail-on-regression")
     assert gate.returncode == 2
     assert "nothing could be judged" in gate.stderr

@@ -104,14 +104,17 @@ std::string explanation_of(const CaseComparison& each) {
   return join(words, "; ");
 }
 
-// "29.3 / 21": how often the floor goes into the primary figure, on the base's machine and on the other.
-std::string in_floors(const CaseComparison& each, const FloorComparison& floor) {
+// "29.3 / 21 cache-line round trips": how often the floor that the case stands on goes into its primary
+// figure, on the base's machine and on the other.
+std::string in_floors(const CaseComparison& each) {
+  if (each.floors.empty()) return "–";
+  const FloorComparison& floor = each.floors.front();
   const FigureComparison& primary = each.figures.front();
   const auto multiple = [&](double value, double floor_ns) {
     return format_si((more_is_better(primary.figure) ? 1e9 / value : value) / floor_ns);
   };
-  return fmt::format("{} / {}", multiple(primary.base.median, floor.base_ns),
-                     multiple(primary.now.median, floor.now_ns));
+  return fmt::format("{} / {} × {}", multiple(primary.base.median, floor.base_ns),
+                     multiple(primary.now.median, floor.now_ns), floor.name);
 }
 
 // The case without what the columns differ in.
@@ -137,23 +140,11 @@ std::vector<std::string> shown_parameters(const Comparison& comparison, const Ca
 
 // ---- the table ----
 
-struct Line {
-  std::vector<std::string> parameters, figures;
-  const CaseComparison* compared = nullptr;
-};
-
-std::vector<std::string> figure_cells(const CaseComparison& each, bool judged,
-                                      const std::vector<std::string>& floors) {
+std::vector<std::string> figure_cells(const CaseComparison& each, bool judged) {
   const FigureComparison& primary = each.figures.front();
-  std::vector<std::string> cells{value_of(primary.figure, primary.base.median),
-                                 value_of(primary.figure, primary.now.median), change_of(primary.ratio),
-                                 interval_of(primary.interval)};
-  if (judged) cells.push_back(p_of(primary.p_holm));
-  for (const std::string& name : floors) {
-    const auto floor = std::ranges::find(each.floors, name, &FloorComparison::name);
-    cells.push_back(floor == each.floors.end() ? "–" : in_floors(each, *floor));
-  }
-  return cells;
+  return {value_of(primary.figure, primary.base.median), value_of(primary.figure, primary.now.median),
+          change_of(primary.ratio), interval_of(primary.interval),
+          judged ? p_of(primary.p_holm) : in_floors(each)};
 }
 
 std::string cut(const std::string& text, std::size_t columns) {
@@ -164,19 +155,13 @@ std::string cut(const std::string& text, std::size_t columns) {
 class Group {
  public:
   Group(const Comparison& comparison, std::vector<const CaseComparison*> cases, bool judged)
-      : comparison_(comparison), cases_(std::move(cases)), judged_(judged) {
-    for (const CaseComparison* each : cases_) {
-      for (const FloorComparison& floor : each->floors) {
-        if (std::ranges::find(floors_, floor.name) == floors_.end()) floors_.push_back(floor.name);
-      }
-    }
-  }
+      : comparison_(comparison), cases_(std::move(cases)), judged_(judged) {}
 
   std::string text(bool colour, std::size_t columns) const {
     std::vector<std::vector<std::string>> rows{heads()};
     for (const CaseComparison* each : cases_) {
       std::vector<std::string> row = shown_parameters(comparison_, *each);
-      const auto cells = figure_cells(*each, judged_, floors_);
+      const auto cells = figure_cells(*each, judged_);
       row.insert(row.end(), cells.begin(), cells.end());
       rows.push_back(std::move(row));
     }
@@ -205,11 +190,7 @@ class Group {
  private:
   std::vector<std::string> heads() const {
     std::vector<std::string> heads(parameter_heads.begin(), parameter_heads.end());
-    heads.insert(heads.end(), {"base", "new", "change", "95 %"});
-    if (judged_) heads.push_back("p (Holm)");
-    for (const std::string& floor : floors_)
-      heads.push_back(floor == "cache_line_round_trip" ? "in cache lines" : "in " + floor + "s");
-    for (std::string& head : heads) std::ranges::replace(head, '_', ' ');
+    heads.insert(heads.end(), {"base", "new", "change", "95 %", judged_ ? "p (Holm)" : "in floors"});
     return heads;
   }
 
@@ -256,7 +237,6 @@ class Group {
   const Comparison& comparison_;
   std::vector<const CaseComparison*> cases_;
   bool judged_;
-  std::vector<std::string> floors_;
 };
 
 // Why none of them is judged, if that is one reason for all.

@@ -89,7 +89,7 @@ TEST(ComparisonTable, ShowsProfilesInFloorsBetweenMachinesAndSaysOnceWhyThereIsN
   for (CaseComparison& each : comparison.cases) {
     each.outcome = Outcome::not_compared;
     each.reasons = {"not one machine in one state: kernel 6 / 7"};
-    each.floors = {{"cache_line_round_trip", 400, 200}};
+    each.floors = {{"cache-line round trip", 400, 200}};
     for (FigureComparison& figure : each.figures) {
       figure.p = figure.p_holm = figure.q = std::nullopt;
       figure.change.reset();
@@ -97,8 +97,8 @@ TEST(ComparisonTable, ShowsProfilesInFloorsBetweenMachinesAndSaysOnceWhyThereIsN
   }
   const std::string text = comparison_table(comparison, false, 0);
   EXPECT_THAT(text, HasSubstr("no verdict: not one machine in one state: kernel 6 / 7\n"));
-  EXPECT_THAT(text, HasSubstr("in cache lines\n"));
-  EXPECT_THAT(text, HasSubstr("20.0 / 44.8\n"));
+  EXPECT_THAT(text, HasSubstr("in floors\n"));
+  EXPECT_THAT(text, HasSubstr("20.0 / 44.8 × cache-line round trip\n"));
   EXPECT_THAT(text, HasSubstr("2 cases: 2 not compared\n"));
   EXPECT_THAT(text, Not(HasSubstr("verdict\n")));
 }
