@@ -295,6 +295,24 @@ int report(const ReportOptions& options) {
   throw std::system_error(errno, std::generic_category(), "exec " + words.front());
 }
 
+// ---- export ----
+
+int export_file(const ExportOptions& options) {
+  ResultFile results = read_results(options.file);
+  if (options.filter) {
+    const Filter filter(*options.filter, "--case");
+    std::erase_if(results.launches, [&](const LaunchRecord& launch) {
+      return !filter.matches(case_id(launch.benchmark_case));
+    });
+  }
+  if (results.launches.empty())
+    throw UsageError(fmt::format("export: {}: no case of that id was measured", options.file));
+  const Exported exported = export_results(results, options.format);
+  for (const std::string& reason : exported.left_out) fmt::print(stderr, "ipcmark: left out: {}\n", reason);
+  fmt::print("{}", exported.text);
+  return all_well;
+}
+
 // ---- clean ----
 
 int clean() {
@@ -313,6 +331,7 @@ int dispatch(const Options& options, const std::vector<std::string>& command_lin
   }
   if (const auto* chosen = std::get_if<CompareOptions>(&options)) return compare(*chosen);
   if (const auto* chosen = std::get_if<ReportOptions>(&options)) return report(*chosen);
+  if (const auto* chosen = std::get_if<ExportOptions>(&options)) return export_file(*chosen);
   if (const auto* chosen = std::get_if<DoctorOptions>(&options)) return doctor(*chosen);
   if (std::holds_alternative<CleanOptions>(options)) return clean();
   fmt::print("{}", std::get<TextAnswer>(options).text);

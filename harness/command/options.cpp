@@ -289,13 +289,14 @@ Exit status: 0 all well; 1 a case failed; 2 bad usage or input; 130 interrupted,
 
 }  // namespace
 
-Filter::Filter(const std::string& text) : all_(text == "all"), wanted_(!text.starts_with('-')) {
+Filter::Filter(const std::string& text, std::string_view option)
+    : all_(text == "all"), wanted_(!text.starts_with('-')) {
   RE2::Options options;
   options.set_log_errors(false);
   expression_ = std::make_shared<const RE2>(wanted_ ? text : text.substr(1), options);
   if (!expression_->ok()) {
     constexpr std::size_t longest = 60;
-    refuse("--benchmark_filter", std::string(clip(text, longest)),
+    refuse(option, std::string(clip(text, longest)),
            "a regular expression (POSIX extended, or as RE2 has it), with - before it for all that do not "
            "match");
   }
@@ -365,6 +366,18 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
   report_command.add_option("files", report.files, "result files or journals")->type_name("FILES");
   report_command.add_option("-o,--output", report.directory, "the folder to write")->type_name("DIR");
 
+  ExportOptions chosen_export;
+  std::string format, filter;
+  CLI::App& export_command =
+      *app.add_subcommand("export", "a result file for other tools, one median record a case");
+  export_command.add_option("file", chosen_export.file, "a result file or journal")->type_name("FILE");
+  export_command
+      .add_option("--format", format,
+                  "bencher, github (github-action-benchmark's customSmallerIsBetter), csv (a row for each "
+                  "figure of each launch), hgrm (HdrHistogram)")
+      ->type_name("FORMAT");
+  export_command.add_option("--case", filter, "only cases in whose id this is found")->type_name("REGEX");
+
   DoctorOptions doctor;
   CLI::App& doctor_command =
       *app.add_subcommand("doctor", "is this machine fit to measure, and what limits it");
@@ -372,7 +385,7 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
 
   CLI::App& clean_command = *app.add_subcommand("clean", "remove what a killed run left behind");
 
-  const std::vector<std::string> commands{"run", "list", "compare", "report", "doctor", "clean"};
+  const std::vector<std::string> commands{"run", "list", "compare", "report", "export", "doctor", "clean"};
   const std::string command = arguments.empty() ? "" : arguments.front();
   if (!command.empty() && !command.starts_with("-")) {
     if (const std::string complaint = complain_if_unknown("command", command, commands); !complaint.empty()) {
@@ -426,6 +439,16 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
     if (report.files.empty()) throw UsageError("report: needs one result file or more");
     if (report.directory.empty()) throw UsageError("report: needs -o DIR, the folder to write");
     return report;
+  }
+  if (export_command.parsed()) {
+    if (chosen_export.file.empty()) throw UsageError("export: needs a result file");
+    if (format.empty())
+      throw UsageError(fmt::format("export: needs --format, one of {}", export_formats_allowed));
+    const std::optional<ExportFormat> known_format = parse_export_format(format);
+    if (!known_format) refuse("--format", format, export_formats_allowed);
+    chosen_export.format = *known_format;
+    if (!filter.empty()) chosen_export.filter = filter;
+    return chosen_export;
   }
   if (doctor_command.parsed()) return doctor;
   if (clean_command.parsed()) return CleanOptions{};

@@ -15,6 +15,7 @@
 #include "harness/machine.h"
 #include "harness/plan.h"
 #include "results/compare.h"
+#include "results/export.h"
 
 namespace re2 {
 class RE2;
@@ -43,7 +44,8 @@ struct CaseOptions {
 // back references that some libraries add are refused.
 class Filter {
  public:
-  explicit Filter(const std::string& text);  // throws UsageError
+  // `option` is for errors. Throws UsageError.
+  explicit Filter(const std::string& text, std::string_view option = "--benchmark_filter");
   bool matches(std::string_view id) const;
 
  private:
@@ -82,6 +84,12 @@ struct CompareOptions {
   bool fail_on_regression = false;
 };
 
+struct ExportOptions {
+  std::string file;
+  ExportFormat format = ExportFormat::csv;
+  std::optional<std::string> filter;  // of ids, see Filter
+};
+
 struct DoctorOptions {
   bool json = false;
 };
@@ -93,8 +101,8 @@ struct TextAnswer {
   std::string text;
 };
 
-using Options = std::variant<RunOptions, ListOptions, CompareOptions, ReportOptions, DoctorOptions,
-                             CleanOptions, TextAnswer>;
+using Options = std::variant<RunOptions, ListOptions, CompareOptions, ReportOptions, ExportOptions,
+                             DoctorOptions, CleanOptions, TextAnswer>;
 
 struct KnownNames {
   std::vector<std::string> transports;

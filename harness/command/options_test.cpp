@@ -159,7 +159,7 @@ TEST(Options, AnswerVersionAndHelp) {
   for (const Words& words : {Words{}, {"--help"}, {"-h"}}) {
     EXPECT_THAT(parsed<TextAnswer>(words).text, HasSubstr("Examples:"));
   }
-  for (const char* command : {"run", "list", "compare", "report", "doctor", "clean"}) {
+  for (const char* command : {"run", "list", "compare", "report", "export", "doctor", "clean"}) {
     EXPECT_THAT(parsed<TextAnswer>({command, "--help"}).text, HasSubstr(std::string("ipcmark ") + command));
   }
 }
@@ -304,7 +304,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{{"report", "a.json"}, "report: needs -o DIR", ""},
         Misuse{{"doctor", "--jsn"}, "doctor: unknown option '--jsn'", "did you mean --json?"},
         Misuse{{"clean", "all"}, "clean: ", "all"},
-        Misuse{{"rnu"}, "unknown command 'rnu'", "known: run, list, compare, report, doctor, clean"},
+        Misuse{{"rnu"}, "unknown command 'rnu'", "known: run, list, compare, report, export, doctor, clean"},
         Misuse{{""}, "an empty word", "ipcmark --help"},
         Misuse{{"--frob"}, "unknown option '--frob'", "ipcmark --help"},
         Misuse{{"-1"}, "unknown option '-1'", "ipcmark --help"}));
