@@ -172,17 +172,29 @@ class Group {
         if (!is_shared(rows, i)) widths[i] = std::max(widths[i], text_width(row[i]));
       }
     }
+    std::size_t verdict_width = judged_ ? text_width("verdict") : 0;
+    for (const CaseComparison* each : cases_) {
+      if (judged_)
+        verdict_width = std::max(verdict_width, text_width(verdict_of(*each, comparison_.same_case)));
+    }
     for (std::size_t r = 0; r < rows.size(); ++r) {
-      std::string line = " ";
+      std::string line;
       for (std::size_t i = 0; i < widths.size(); ++i) {
         if (widths[i] == 0) continue;
-        line += ' ';
+        line += "  ";
         line +=
             i < parameter_heads.size() ? pad_right(rows[r][i], widths[i]) : pad_left(rows[r][i], widths[i]);
-        line += ' ';
       }
-      text += r == 0 ? cut(judged_ ? line + " verdict" : line.substr(0, line.size() - 1), columns) + '\n'
-                     : ended(line, *cases_[r - 1], colour, columns);
+      const CaseComparison* each = r == 0 ? nullptr : cases_[r - 1];
+      if (judged_) text += "  " + verdict_cell(each, verdict_width, colour);
+      if (const std::string why = each != nullptr && judged_ ? explanation_of(*each) : ""; !why.empty()) {
+        line += "  " + why;
+      }
+      const std::size_t used = judged_ ? 2 + verdict_width : 0;
+      text += columns == 0 ? line : std::string(clip(line, columns - std::min(columns, used)));
+      text += '\n';
+      if (const std::string further = each == nullptr ? "" : further_changes(*each); !further.empty())
+        text += cut("      " + further, columns) + '\n';
     }
     return text;
   }
@@ -214,24 +226,12 @@ class Group {
     return title;
   }
 
-  std::string ended(std::string line, const CaseComparison& each, bool colour, std::size_t columns) const {
-    std::string text = line;
-    if (judged_) {
-      const std::size_t room =
-          columns == 0 ? std::string::npos : columns - std::min(columns, text_width(line) + 1);
-      const std::string whole = verdict_of(each, comparison_.same_case), why = explanation_of(each);
-      const std::string_view verdict = clip(whole, room);
-      const std::string_view begin = colour ? colour_of(each.outcome) : "";
-      text += begin.empty() ? fmt::format(" {}", verdict) : fmt::format(" {}{}\x1b[0m", begin, verdict);
-      if (!why.empty()) text += clip(": " + why, room - text_width(verdict));
-    } else {
-      text = cut(text, columns);
-    }
-    while (text.ends_with(' ')) text.pop_back();
-    text += '\n';
-    if (const std::string further = further_changes(each); !further.empty())
-      text += cut("      " + further, columns) + '\n';
-    return text;
+  // First in its line, so that no terminal is too narrow for it.
+  std::string verdict_cell(const CaseComparison* each, std::size_t width, bool colour) const {
+    if (each == nullptr) return pad_right("verdict", width);
+    const std::string_view begin = colour ? colour_of(each->outcome) : "";
+    const std::string cell = pad_right(verdict_of(*each, comparison_.same_case), width);
+    return begin.empty() ? cell : fmt::format("{}{}\x1b[0m", begin, cell);
   }
 
   const Comparison& comparison_;
