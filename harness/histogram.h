@@ -22,7 +22,9 @@ namespace ipcmark {
 
 class Histogram {
  public:
-  static constexpr std::size_t bucket_count = 57 * 128 + 128;
+  static constexpr std::size_t octaves = 57;  // from 128 on; what lies below has as many buckets as one
+  static constexpr std::size_t buckets_per_octave = 128;
+  static constexpr std::size_t bucket_count = (octaves + 1) * buckets_per_octave;
 
   static constexpr std::size_t bucket_of(std::uint64_t value) {
     if (value < 256) return static_cast<std::size_t>(value);

@@ -612,6 +612,10 @@ class Comparer {
     const auto primary = std::ranges::find_if(compared.figures, [](const FigureComparison& each) {
       return each.figure == Figure::p50 || each.figure == Figure::messages_per_second;
     });
+    if (primary == compared.figures.end()) {
+      result_.lonely.push_back({compared.id, base, now, false, "a launch without a message is no figure"});
+      return;
+    }
     std::rotate(compared.figures.begin(), primary, primary + 1);
     result_.cases.push_back(std::move(compared));
   }

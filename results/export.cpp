@@ -174,7 +174,9 @@ std::string percentile_text(const std::string& id, const Histogram& histogram) {
   text += fmt::format("#[Mean    = {:12.3f}, StdDeviation   = {:12.3f}]\n", mean, deviation);
   text += fmt::format("#[Max     = {:12.3f}, Total count    = {:12}]\n",
                       static_cast<double>(histogram.max_ns()), all);
-  text += fmt::format("#[Buckets = {:12}, SubBuckets     = {:12}]\n", 57, 256);
+  // Its sub-buckets reach from 0, of which all buckets but the first use the upper half.
+  text += fmt::format("#[Buckets = {:12}, SubBuckets     = {:12}]\n", Histogram::octaves,
+                      2 * Histogram::buckets_per_octave);
   return text;
 }
 
