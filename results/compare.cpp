@@ -692,15 +692,16 @@ class Comparer {
     }
   }
 
-  // With as many the test can speak at all, and the interval, which narrows with the square root, would be
-  // half as wide as the bound on each side.
+  // With as many the test can speak at all; and where the interval reaches into the bound, it would be half
+  // as wide as that on each side, since it narrows with the square root.
   void need_more_launches(CaseComparison& each) const {
     const FigureComparison& primary = each.figures.front();
     const std::size_t there = std::min(primary.base.launches, primary.now.launches);
+    const double bound = 1 + primary.bound;
     std::size_t needed = result_.launches_to_judge;
-    if (primary.interval) {
+    if (primary.interval && primary.interval->low < bound && primary.interval->high > 1 / bound) {
       const double half = std::log(primary.interval->high / primary.interval->low) / 2;
-      const double wanted = std::log1p(primary.bound) / 2;
+      const double wanted = std::log(bound) / 2;
       needed = std::max(needed, static_cast<std::size_t>(std::ceil(static_cast<double>(there) *
                                                                    (half / wanted) * (half / wanted))));
     }

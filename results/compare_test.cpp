@@ -130,6 +130,24 @@ TEST(Compare, SaysWhenThereAreTooFewLaunchesForAnyChange) {
   EXPECT_EQ(comparison.cases[0].launches_needed, 5U);
 }
 
+// It only has to be sure; that it is large, the first launches show.
+TEST(Compare, AsksForFewMoreLaunchesWhereTheChangeIsLarge) {
+  Table table;
+  for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
+    table.file(side);
+    for (std::uint64_t bytes = 1; bytes <= 60; ++bytes) {
+      Case c = stream_over("pipe");
+      c.message_bytes = bytes;
+      table.launches(c, around(side == 0 ? 100 : 2'000, 0.09, 6));
+    }
+  }
+  const Comparison comparison = table.compared();
+  for (const CaseComparison& each : comparison.cases) {
+    EXPECT_EQ(each.would_be.value_or(each.outcome), Outcome::inconclusive);
+    EXPECT_EQ(each.launches_needed, comparison.launches_to_judge);
+  }
+}
+
 TEST(Compare, LetsNoisyAndInvalidResultsDecideNothing) {
   for (const Grade grade : {Grade::noisy, Grade::invalid}) {
     Table table;

@@ -192,6 +192,7 @@ class Group {
       }
       const std::size_t used = judged_ ? 2 + verdict_width : 0;
       text += columns == 0 ? line : std::string(clip(line, columns - std::min(columns, used)));
+      text.erase(text.find_last_not_of(' ') + 1);
       text += '\n';
       if (const std::string further = each == nullptr ? "" : further_changes(*each); !further.empty())
         text += cut("      " + further, columns) + '\n';
