@@ -13,7 +13,7 @@
 #include "harness/clock.h"
 #include "harness/payload.h"
 #include "harness/test_work.h"
-#include "workloads/trial.h"
+#include "workloads/test_trial.h"
 
 namespace ipcmark {
 namespace {
@@ -105,11 +105,8 @@ bool receive(AnyEndpoint& link, const Shape& shape, std::uint64_t sequence) {
   }
 }
 
-class TransportCapacity : public testing::TestWithParam<std::string> {
+class TransportCapacity : public OverEveryTransport {
  protected:
-  const TransportEntry& transport() const { return *Registry::instance().find(GetParam()); }
-  const TransportTraits& traits() const { return transport().traits; }
-
   // Each way of waiting of either side, and each access, at least once.
   std::vector<Shape> shapes(const Capacity& capacity, std::size_t message_bytes) const {
     std::vector<Shape> all;
@@ -200,11 +197,14 @@ class TransportCapacity : public testing::TestWithParam<std::string> {
   // As most people would ask for it.
   Shape plain_shape(const Capacity& capacity, std::size_t message_bytes = 64) const {
     std::vector<Shape> all = shapes(capacity, message_bytes);
-    const auto sleeps = [](const Shape& shape) {
-      return shape.send_wait == shape.receive_wait &&
-             (shape.send_wait == Wait::block || shape.send_wait == Wait::futex);
+    const auto waits_by = [](std::initializer_list<Wait> waits) {
+      return [waits](const Shape& shape) {
+        return shape.send_wait == shape.receive_wait &&
+               std::ranges::find(waits, shape.send_wait) != waits.end();
+      };
     };
-    return *std::ranges::find_if(all, sleeps);
+    const auto asleep = std::ranges::find_if(all, waits_by({Wait::block, Wait::futex}));
+    return asleep != all.end() ? *asleep : *std::ranges::find_if(all, waits_by({Wait::yield}));
   }
 
   TrialOutcome run(const std::string& workload, const Shape& shape, bool every_byte) const {
@@ -399,13 +399,7 @@ TEST_P(TransportCapacity, WhatBoundsATransportIsSaidWhereUnboundedIsRefused) {
               StartsWith("unsupported: " + traits().name + ": "));
 }
 
-std::vector<std::string> registered_names() {
-  std::vector<std::string> names;
-  for (const TransportEntry& entry : Registry::instance().transports()) names.push_back(entry.traits.name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, TransportCapacity, testing::ValuesIn(registered_names()),
+INSTANTIATE_TEST_SUITE_P(All, TransportCapacity, testing::ValuesIn(OverEveryTransport::names()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -28,7 +28,7 @@
 #include "harness/payload.h"
 #include "harness/suite.h"
 #include "harness/test_work.h"
-#include "workloads/trial.h"
+#include "workloads/test_trial.h"
 
 namespace ipcmark {
 namespace {
@@ -171,12 +171,8 @@ void announce(Role& role, unsigned ticket, std::uint64_t value) {
   role.launch().tickets[ticket].store(value);
 }
 
-class TransportConformance : public testing::TestWithParam<std::string> {
+class TransportConformance : public OverEveryTransport {
  protected:
-  const TransportEntry& transport() const { return *Registry::instance().find(GetParam()); }
-  const TransportTraits& traits() const { return transport().traits; }
-  const Facts& facts() const { return traits().facts; }
-
   Shape plain_shape(std::size_t message_bytes = 64) const {
     Shape shape;
     shape.message_bytes = message_bytes;
@@ -308,8 +304,8 @@ TEST_P(TransportConformance, EveryWaitAndAccessItClaimsWorksWithEveryOther) {
 
 TEST_P(TransportConformance, AMixOfSizesArrivesExactByEveryWaitAndAccessOrIsRefusedWithAReason) {
   Case mixed = case_of(plain_shape(), "stream");
-  mixed.mix = "1:2+7:1+64:3+5000:1";
-  mixed.message_bytes = 5'000;
+  mixed.message_bytes = std::min<std::uint64_t>(5'000, facts().largest_message.value_or(5'000));
+  mixed.mix = fmt::format("1:2+7:1+64:3+{}:1", mixed.message_bytes);
   const std::vector<std::vector<int>> anywhere(2);
   const TrialContext context{topology(), test_isolation(), -1};
   if (!traits().mixes) {
@@ -1104,13 +1100,7 @@ TEST_P(TransportConformance, EveryWorkloadRunsOverItVerifiedAndTimed) {
   }
 }
 
-std::vector<std::string> registered_names() {
-  std::vector<std::string> names;
-  for (const TransportEntry& entry : Registry::instance().transports()) names.push_back(entry.traits.name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, TransportConformance, testing::ValuesIn(registered_names()),
+INSTANTIATE_TEST_SUITE_P(All, TransportConformance, testing::ValuesIn(OverEveryTransport::names()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

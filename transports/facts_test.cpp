@@ -38,7 +38,7 @@
 #include "harness/payload.h"
 #include "harness/refusals.h"
 #include "harness/test_work.h"
-#include "workloads/registry.h"
+#include "workloads/test_trial.h"
 
 namespace ipcmark {
 namespace {
@@ -327,9 +327,11 @@ bool holds_a_copy(const std::string& address, std::span<const std::byte> message
     return found;
   }
   if (!address.starts_with("/")) return false;
-  const Descriptor object(shm_open(address.c_str(), O_RDONLY, 0));
+  Descriptor object(shm_open(address.c_str(), O_RDONLY, 0));
+  if (!object) object.reset(open(address.c_str(), O_RDONLY | O_NONBLOCK));
   struct stat status {};
   if (!object || fstat(object.get(), &status) != 0) return false;
+  if (!S_ISREG(status.st_mode)) return false;
   const auto bytes = static_cast<std::size_t>(status.st_size);
   void* memory = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, object.get(), 0);
   require(memory != MAP_FAILED, "mmap");
@@ -398,11 +400,8 @@ class Stranger {
   Child child_;
 };
 
-class FactsOf : public testing::TestWithParam<std::string> {
+class FactsOf : public OverEveryTransport {
  protected:
-  const TransportEntry& transport() const { return *Registry::instance().find(GetParam()); }
-  const TransportTraits& traits() const { return transport().traits; }
-  const Facts& facts() const { return traits().facts; }
   std::string refusal() const { return "unsupported: " + traits().name + ": "; }
   bool named() const { return facts().naming != Facts::Naming::none; }
 
@@ -541,16 +540,16 @@ class ManyWork final : public Work {
         receiver_(std::move(receiver)),
         link_count_(link_count) {}
 
-  std::function<void()> before_open = [] {};
+  std::function<void()> before_build = [] {};
 
   unsigned links() const override { return link_count_; }
   unsigned senders_of(unsigned) const override { return shape_.senders; }
   void build(const std::string& directory) override {
+    before_build();
     shape_.directory = directory;
     for (unsigned i = 0; i < link_count_; ++i) links_.push_back(transport_.make_link(shape_));
   }
   void open(Role& role) override {
-    before_open();
     const unsigned index = role.index();
     for (unsigned i = 0; i < link_count_; ++i) {
       const bool sends = index < shape_.senders;
@@ -604,7 +603,7 @@ TEST_P(FactsOf, AsManySidesNameTheOtherAsItsAddressingSays) {
       [&](Role&, Ends&) {
         require(names_other() == (facts().addressing == Facts::Addressing::symmetric), "the receiver");
       });
-  work.before_open = [&] { before = sockets_with_a_peer().size(); };
+  work.before_build = [&] { before = sockets_with_a_peer().size(); };
   EXPECT_EQ(outcome_of_many(shape, work), "");
 }
 
@@ -721,7 +720,7 @@ TEST_P(FactsOf, AsManyProcessesShareALinkAsItSaysAndNoMore) {
                                    sleeping ? "sleeping" : "not sleeping"));
           Shape shape = shape_of(traits());
           if (sleeping) {
-            const auto sleeps = {Wait::block, Wait::futex, Wait::poll};
+            const auto sleeps = {Wait::block, Wait::futex, Wait::poll, Wait::yield};
             shape.send_wait = first_claimed(facts().send_waits, sleeps);
             shape.receive_wait = first_claimed(facts().receive_waits, sleeps);
           }
@@ -1113,13 +1112,7 @@ TEST_P(FactsOf, ItIsSystemVsIfItSaysSo) {
   });
 }
 
-std::vector<std::string> registered_names() {
-  std::vector<std::string> names;
-  for (const TransportEntry& entry : Registry::instance().transports()) names.push_back(entry.traits.name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, FactsOf, testing::ValuesIn(registered_names()),
+INSTANTIATE_TEST_SUITE_P(All, FactsOf, testing::ValuesIn(OverEveryTransport::names()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

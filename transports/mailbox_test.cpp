@@ -14,7 +14,7 @@
 #include "harness/descriptor.h"
 #include "harness/test_work.h"
 #include "workloads/fairness.h"
-#include "workloads/trial.h"
+#include "workloads/test_trial.h"
 
 namespace ipcmark {
 namespace {
@@ -27,10 +27,8 @@ const Topology& topology() {
   return machine;
 }
 
-class MailboxOver : public testing::TestWithParam<std::string> {
+class MailboxOver : public OverEveryTransport {
  protected:
-  const TransportEntry& transport() const { return *Registry::instance().find(GetParam()); }
-  const Facts& facts() const { return transport().traits.facts; }
   const WorkloadEntry& mailbox() const { return *transport().find_workload("mailbox"); }
 
   Case mailbox_case(unsigned senders, unsigned receivers, std::size_t bytes = 64) const {
@@ -40,7 +38,7 @@ class MailboxOver : public testing::TestWithParam<std::string> {
     c.senders = senders;
     c.receivers = receivers;
     c.message_bytes = bytes;
-    sleep_with(c, {Wait::block, Wait::futex});
+    sleep_with(c, {Wait::block, Wait::futex, Wait::yield});
     return c;
   }
   // The first of these that each side has.
@@ -308,13 +306,7 @@ TEST_P(MailboxOver, SaysWhyAMailboxCannotBe) {
   EXPECT_EQ(why_not(c), "mailbox has no capacity:0");
 }
 
-std::vector<std::string> registered_names() {
-  std::vector<std::string> names;
-  for (const TransportEntry& entry : Registry::instance().transports()) names.push_back(entry.traits.name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, MailboxOver, testing::ValuesIn(registered_names()),
+INSTANTIATE_TEST_SUITE_P(All, MailboxOver, testing::ValuesIn(OverEveryTransport::names()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

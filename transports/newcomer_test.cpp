@@ -1,7 +1,7 @@
 // Adding a transport touches one file. The one below is defined here and nowhere else; README.md shows the
 // same lines, and ci/test_readme_example.py compares the two.
 
-#if !__has_include("transports/packet_pipe.cpp")  // nobody has pasted the example into the tree
+#if !__has_include("transports/my_pipe.cpp")  // nobody has pasted the example into the tree
 // [example]
 // pipe(7) with O_DIRECT: a pipe that keeps messages of up to a page whole.
 
@@ -60,9 +60,9 @@ class PacketReceiver {
   ReadyWait ready_;
 };
 
-class PacketPipe {
+class MyPipe {
  public:
-  static constexpr std::string_view name = "packet_pipe";
+  static constexpr std::string_view name = "my_pipe";
   static constexpr Facts facts{.summary = "one-way pipe of whole messages between relatives",
                                .model = Facts::Model::message_passing,
                                .naming = Facts::Naming::none,
@@ -77,7 +77,7 @@ class PacketPipe {
                                .receiver_sees_death = true,
                                .third_process_can = Facts::Interception::take};
 
-  explicit PacketPipe(const Shape& shape) : shape_(shape) {
+  explicit MyPipe(const Shape& shape) : shape_(shape) {
     if (shape.message_bytes > PIPE_BUF) {
       throw Unsupported(fmt::format("{}: {} B is over a packet's {} B", name, shape.message_bytes, PIPE_BUF));
     }
@@ -99,7 +99,7 @@ class PacketPipe {
   Descriptor read_end_, write_end_;
 };
 
-IPCMARK_TRANSPORT(PacketPipe);
+IPCMARK_TRANSPORT(MyPipe);
 
 }  // namespace
 }  // namespace ipcmark
@@ -121,12 +121,12 @@ namespace {
 TEST(ATransportInOneFile, IsListedAmongTheOthersByName) {
   std::vector<std::string> names;
   for (const TransportTraits& traits : Registry::instance().traits()) names.push_back(traits.name);
-  EXPECT_EQ(std::count(names.begin(), names.end(), "packet_pipe"), 1);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "my_pipe"), 1);
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
 }
 
 TEST(ATransportInOneFile, HasTheCapabilitiesThatItsTypesShow) {
-  const TransportTraits& traits = Registry::instance().find("packet_pipe")->traits;
+  const TransportTraits& traits = Registry::instance().find("my_pipe")->traits;
   EXPECT_FALSE(traits.duplex);
   EXPECT_TRUE(traits.copy_send && traits.copy_receive);
   EXPECT_FALSE(traits.loan_send || traits.loan_receive);
@@ -146,16 +146,16 @@ TEST(ATransportInOneFile, IsPutToEveryConformanceTest) {
     ++tests[test.substr(test.find('/') + 1)];
   }
   EXPECT_EQ(tests.size(), Registry::instance().transports().size());
-  EXPECT_GE(tests["packet_pipe"], 20);
-  for (const auto& [transport, count] : tests) EXPECT_EQ(count, tests["packet_pipe"]) << transport;
+  EXPECT_GE(tests["my_pipe"], 20);
+  for (const auto& [transport, count] : tests) EXPECT_EQ(count, tests["my_pipe"]) << transport;
 }
 
 TEST(ATransportInOneFile, RunsEveryWorkload) {
   const Topology topology = Topology::of_this_machine();
-  for (const WorkloadEntry& workload : Registry::instance().find("packet_pipe")->workloads) {
+  for (const WorkloadEntry& workload : Registry::instance().find("my_pipe")->workloads) {
     Case measured;
     measured.workload = workload.name;
-    measured.transport = "packet_pipe";
+    measured.transport = "my_pipe";
     TrialOptions options;
     options.fixed_messages = 100;
     options.every_byte = true;
@@ -169,7 +169,7 @@ TEST(ATransportInOneFile, RunsEveryWorkload) {
 
 TEST(TheRegistry, RefusesASecondTransportOfTheSameName) {
   TransportEntry again;
-  again.traits.name = "packet_pipe";
+  again.traits.name = "my_pipe";
   EXPECT_THROW(Registry::instance().add(std::move(again)), std::logic_error);
   EXPECT_EQ(Registry::instance().find("no_such_transport"), nullptr);
 }

@@ -5,12 +5,12 @@
 
 #include "harness/isolation.h"
 #include "harness/placement.h"
-#include "workloads/trial.h"
+#include "workloads/test_trial.h"
 
 namespace ipcmark {
 namespace {
 
-class Overflows : public testing::TestWithParam<std::string> {
+class Overflows : public OverEveryTransport {
  protected:
   Case stream_that_overflows(Overflow overflow) const {
     const TransportTraits& traits = Registry::instance().find(GetParam())->traits;
@@ -90,13 +90,7 @@ TEST_P(Overflows, AFullLinkFailsTheCaseThatAsksForIt) {
   EXPECT_NE(failure->reason.find("overflow: no room for message"), std::string::npos) << failure->reason;
 }
 
-std::vector<std::string> names() {
-  std::vector<std::string> all;
-  for (const TransportEntry& entry : Registry::instance().transports()) all.push_back(entry.traits.name);
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(All, Overflows, testing::ValuesIn(names()),
+INSTANTIATE_TEST_SUITE_P(All, Overflows, testing::ValuesIn(OverEveryTransport::names()),
                          [](const auto& parameter) { return parameter.param; });
 
 TEST(Overflow, DropsTheOldestWhereASenderCanTakeItBack) {

@@ -11,7 +11,8 @@
 
 #include "harness/fail.h"
 #include "harness/isolation.h"
-#include "harness/ring_link.h"
+#include "harness/ring_facts.h"
+#include "harness/shared_memory.h"
 #include "workloads/registry.h"
 
 namespace ipcmark {
@@ -40,10 +41,7 @@ class SysvShmRegion {
  public:
   SysvShmRegion(const Shape&, std::size_t bytes, std::size_t prefaulted_bytes)
       : bytes_(bytes), prefaulted_bytes_(prefaulted_bytes), maker_(getpid()) {
-    if (bytes > most_bytes()) {
-      throw Unsupported(fmt::format("{}: needs {} B, over a quarter of this machine's memory ({} B)",
-                                    transport_name, bytes, most_bytes()));
-    }
+    require_memory(transport_name, bytes);
     // What may never be touched need not be promised.
     const int promise = prefaulted_bytes < bytes ? SHM_NORESERVE : 0;
     do {
@@ -70,11 +68,7 @@ class SysvShmRegion {
   SysvShmRegion(const SysvShmRegion&) = delete;
   SysvShmRegion& operator=(const SysvShmRegion&) = delete;
 
-  // The kernel would promise more than there is and kill somebody later; tmpfs draws the line here.
-  static std::uint64_t most_bytes() {
-    return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) / 4 *
-           static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  }
+  static std::uint64_t most_bytes() { return most_memory_of_a_link(); }
 
   Attachment map() const {
     const int id = shmget(key_, 0, 0);
@@ -97,20 +91,8 @@ class SysvShmRegion {
 
 struct SysvShm {
   static constexpr std::string_view name = transport_name;
-  static constexpr Facts facts{.summary = "ring of slots in System V shared memory",
-                               .model = Facts::Model::shared_memory,
-                               .naming = Facts::Naming::key,
-                               .most_senders = Facts::any_number,
-                               .most_receivers = Facts::any_number,
-                               .unit = Facts::Unit::messages,
-                               .scope = Facts::Scope::machine,
-                               .standard = Facts::Standard::system_v,
-                               .send_waits = ring_waits,
-                               .receive_waits = ring_waits,
-                               .outlives_its_makers = Facts::Outlives::messages,
-                               .rights = Facts::Rights::together,
-                               .third_process_can = Facts::Interception::copy};
-
+  static constexpr Facts facts = named_ring_facts("ring of slots in System V shared memory",
+                                                  Facts::Standard::system_v, Facts::Naming::key);
   using Region = SysvShmRegion;
 };
 

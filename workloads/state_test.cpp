@@ -34,12 +34,11 @@ TEST(State, EveryReaderReadsTheLatestRecordWhole) {
   }
 }
 
-TEST(State, OnlyARecordInSharedMemoryIsReadWithoutAMessage) {
+TEST(State, OnlyARecordInARegionOfSharedMemoryIsReadWithoutAMessage) {
   for (const Case& plain : over_every_transport({.workload = "state", .receivers = 2})) {
     Case c = plain;
     c.send_wait = c.receive_wait = Wait::yield;
-    const bool in_place =
-        Registry::instance().find(c.transport)->traits.facts.model == Facts::Model::shared_memory;
+    const bool in_place = Registry::instance().find(c.transport)->region != nullptr;
     EXPECT_EQ(State::links_of(c).size(), in_place ? 0 : 2) << c.transport;
     EXPECT_EQ(observed(measure_case(c, 100), "retries") >= 0, in_place) << c.transport;
   }

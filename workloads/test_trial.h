@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "harness/refusals.h"
 #include "harness/test_work.h"
 #include "workloads/trial.h"
 
@@ -43,12 +45,57 @@ inline std::string why_not(const Case& c) {
   return {};
 }
 
+// Why this machine has none of the transport's links just now; empty when it has. The only reason that counts
+// is a refusal of the plainest link that names a setting (sysctl(8)) which stands at 0.
+inline std::string why_not_here(const TransportEntry& transport) {
+  TestWork work;
+  work.on_build = [&](const std::string& directory) {
+    Shape shape;
+    shape.message_bytes = 1;
+    shape.directory = directory;
+    const Facts& facts = transport.traits.facts;
+    for (const Wait wait : all_waits()) {
+      if (facts.send_waits.contains(wait)) shape.send_wait = wait;
+      if (facts.receive_waits.contains(wait)) shape.receive_wait = wait;
+    }
+    if (!transport.traits.copy_send) shape.send_access = Access::loan;
+    if (!transport.traits.copy_receive) shape.receive_access = Access::loan;
+    transport.make_link(shape);
+  };
+  const std::string reason = outcome_of(test_spec(1), work);
+  if (!reason.starts_with("unsupported: " + transport.traits.name + ": ")) return {};
+  std::istringstream words(reason);
+  for (std::string word; words >> word;) {
+    if (word.find('.') < word.size() - 1 && read_sysctl(word) == 0) return reason;
+  }
+  return {};
+}
+
+// A test that runs once for each registered transport, and is skipped where this machine has none of it.
+class OverEveryTransport : public testing::TestWithParam<std::string> {
+ public:
+  static std::vector<std::string> names() {
+    std::vector<std::string> all;
+    for (const TransportEntry& entry : Registry::instance().transports()) all.push_back(entry.traits.name);
+    return all;
+  }
+
+ protected:
+  void SetUp() override {
+    if (const std::string reason = why_not_here(transport()); !reason.empty()) GTEST_SKIP() << reason;
+  }
+  const TransportEntry& transport() const { return *Registry::instance().find(GetParam()); }
+  const TransportTraits& traits() const { return transport().traits; }
+  const Facts& facts() const { return traits().facts; }
+};
+
 // The case over every registered transport whose links carry what is sent.
 inline std::vector<Case> over_every_transport(Case c) {
   std::vector<Case> cases;
   for (const TransportEntry& entry : Registry::instance().transports()) {
     if (entry.traits.facts.summary == "for a test" || !entry.traits.facts.carries ||
-        !entry.traits.copy_send || !entry.traits.copy_receive)
+        !entry.traits.copy_send || !entry.traits.copy_receive || (!c.mix.empty() && !entry.traits.mixes) ||
+        !why_not_here(entry).empty())
       continue;
     c.transport = entry.traits.name;
     cases.push_back(c);

@@ -3,16 +3,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
 
-#include "harness/fail.h"
 #include "harness/mailbox_checker.h"
-#include "harness/memory_map.h"
 #include "harness/ring_link.h"
+#include "harness/shared_memory.h"
 #include "harness/shared_ring.h"
 #include "harness/test_work.h"
 #include "workloads/registry.h"
@@ -67,28 +66,10 @@ class FaultySender {
   bool late_is_due_ = false;
 };
 
-// Memory that the roles inherit.
-class Inherited {
- public:
-  class Mapping {
-   public:
-    explicit Mapping(std::shared_ptr<MemoryMap> memory) : memory_(std::move(memory)) {}
-    std::span<std::byte> bytes() const { return memory_->bytes(); }
-
-   private:
-    std::shared_ptr<MemoryMap> memory_;
-  };
-
-  Inherited(const Shape&, std::size_t bytes, std::size_t) {
-    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) fail("mmap");
-    memory_ = std::make_shared<MemoryMap>(memory, bytes);
-  }
-  Mapping map() const { return Mapping(memory_); }
+struct Inherited : InheritedMemory {
+  Inherited(const Shape&, std::size_t bytes, std::size_t prefaulted_bytes)
+      : InheritedMemory(bytes, prefaulted_bytes) {}
   static std::uint64_t most_bytes() { return std::numeric_limits<std::uint64_t>::max(); }
-
- private:
-  std::shared_ptr<MemoryMap> memory_;
 };
 
 constexpr RegionKind inherited = region_kind<Inherited>();
