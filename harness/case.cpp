@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "harness/measurement.h"
+#include "harness/text.h"
 
 namespace ipcmark {
 namespace {
@@ -107,6 +108,23 @@ bool parse_rendezvous(std::string_view text, Case& c) {
               c.rendezvous);
 }
 
+bool parse_rate_into(std::string_view text, Case& c) { return take(parse_rate(text), c.rate); }
+bool parse_arrivals(std::string_view text, Case& c) {
+  return take(by_name(text, std::array{Arrivals::fixed, Arrivals::poisson, Arrivals::burst}), c.arrivals);
+}
+bool parse_caches(std::string_view text, Case& c) {
+  return take(by_name(text, std::array{Caches::warm, Caches::cold}), c.caches);
+}
+
+template <std::uint64_t Case::*member>
+std::string duration_text(const Case& c) {
+  return c.*member == 0 ? "0" : exact_duration(c.*member);
+}
+template <std::uint64_t Case::*member>
+bool parse_duration_into(std::string_view text, Case& c) {
+  return text == "0" ? (c.*member = 0, true) : take(parse_duration_ns(text), c.*member);
+}
+
 bool parse_hops(std::string_view text, Case& c) {
   const auto is_word = [](char letter) {
     return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_';
@@ -197,7 +215,19 @@ constexpr std::array parameters{
               "a command; bytes may stand as %XX, a comma must (%2C)", nullptr, filter_text, parse_filter},
     Parameter{"mix", "--size", "sizes with weights (64:90,4Ki:10) are one mix of messages",
               "sizes with weights joined by +, each weight at least 1 in 65536: 64:90+4Ki:10", nullptr,
-              [](const Case& c) { return c.mix; }, parse_mix_into}};
+              [](const Case& c) { return c.mix; }, parse_mix_into},
+    Parameter{"rate", "--rate", "messages a second that are due, or % of what the case can move (50%)",
+              "a whole number up to 1000000000, or 1% to 1000%", nullptr,
+              [](const Case& c) { return to_string(c.rate); }, parse_rate_into},
+    Parameter{"arrivals", "--arrivals", "when they are due (fixed)", "fixed, poisson, burst", nullptr,
+              word_text<&Case::arrivals>, parse_arrivals},
+    Parameter{"p99_bound", "--p99-bound", "response time that 99 % should stay under, to find the knee",
+              durations_allowed, nullptr, duration_text<&Case::p99_bound_ns>,
+              parse_duration_into<&Case::p99_bound_ns>},
+    Parameter{"gap", "--gap", "how long a receiver waits before the next message is sent", durations_allowed,
+              nullptr, duration_text<&Case::gap_ns>, parse_duration_into<&Case::gap_ns>},
+    Parameter{"caches", "--caches", "cold: both sides' caches are filled anew before each message (warm)",
+              "warm, cold", nullptr, word_text<&Case::caches>, parse_caches}};
 
 }  // namespace
 
@@ -244,6 +274,22 @@ std::string_view to_string(Rendezvous rendezvous) {
   }
   return "?";
 }
+
+std::string_view to_string(Arrivals arrivals) {
+  switch (arrivals) {
+    case Arrivals::fixed:
+      return "fixed";
+    case Arrivals::poisson:
+      return "poisson";
+    case Arrivals::burst:
+      return "burst";
+  }
+  return "?";
+}
+
+std::string_view to_string(Caches caches) { return caches == Caches::warm ? "warm" : "cold"; }
+
+std::string to_string(const Rate& rate) { return fmt::format("{}{}", rate.value, rate.percent ? "%" : ""); }
 
 std::string_view to_string(Wait wait) {
   switch (wait) {
@@ -332,6 +378,16 @@ std::optional<Capacity> parse_capacity(std::string_view text) {
   const auto messages = digits(text);
   if (!messages) return std::nullopt;
   return *messages == 0 ? Capacity::rendezvous() : Capacity::bounded(*messages);
+}
+
+std::optional<Rate> parse_rate(std::string_view text) {
+  constexpr std::uint64_t most_percent = 1'000;
+  const bool percent = text.ends_with('%');
+  const auto value = digits(text.substr(0, text.size() - (percent ? 1 : 0)));
+  if (!value || *value > (percent ? most_percent : most_at_once) || (percent && *value == 0)) {
+    return std::nullopt;
+  }
+  return Rate{*value, percent};
 }
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {

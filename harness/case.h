@@ -50,6 +50,24 @@ enum class Delivery : std::uint8_t {
   notify,     // whoever receives first, and the sender is told who it was
 };
 
+// When the messages of an open loop are due.
+enum class Arrivals : std::uint8_t {
+  fixed,    // at equal distances
+  poisson,  // at random, each regardless of the others
+  burst,    // several at once, the bursts at equal distances
+};
+
+// What caches hold when a message comes: what the one before left, or something else.
+enum class Caches : std::uint8_t { warm, cold };
+
+// Messages a second, or percent of the most that the same case was seen to move; 0: not asked for.
+struct Rate {
+  std::uint64_t value = 0;
+  bool percent = false;
+
+  friend auto operator<=>(const Rate&, const Rate&) = default;
+};
+
 // How a link of capacity 0 makes its sender wait for the receiver: by itself, or by a message back.
 enum class Rendezvous : std::uint8_t { none, native, acknowledged };
 
@@ -96,6 +114,11 @@ struct Case {
   std::string filter = "none";    // the command that each filter of a pipeline runs; none: its own code
   std::string mix = "none";       // sizes of the messages and their weights, see parse_mix(); none: all have
                                   // message_bytes
+  Rate rate{};                    // of an open loop
+  Arrivals arrivals = Arrivals::fixed;
+  std::uint64_t p99_bound_ns = 0;  // of the response times that a load may have; 0: none
+  std::uint64_t gap_ns = 0;        // between the receiver's being ready and the next message
+  Caches caches = Caches::warm;
 
   friend auto operator<=>(const Case&, const Case&) = default;
 };
@@ -117,6 +140,9 @@ std::span<const Parameter> further_parameters();
 // but for senders and receivers.
 bool is_neutral(const Parameter& parameter, const Case& benchmark_case);
 
+// Of which the timed part of a case with gaps has at least so many, however long they are.
+inline constexpr std::uint64_t fewest_gaps = 40;
+
 // The full set of parameters, in a fixed order:
 // workload:stream/transport:pipe/size:64/capacity:default/wait:block/access:copy/placement:same_l3/senders:1/
 // receivers:1/touch:full/limits:host/sched:other, and after these each further parameter that is not neutral.
@@ -132,6 +158,9 @@ std::string_view to_string(Limits limits);
 std::string_view to_string(Overflow overflow);
 std::string_view to_string(Delivery delivery);
 std::string_view to_string(Rendezvous rendezvous);
+std::string_view to_string(Arrivals arrivals);
+std::string_view to_string(Caches caches);
+std::string to_string(const Rate& rate);          // 20000 | 75%
 std::string to_string(const Capacity& capacity);  // default | 0 | N | unbounded
 
 // "block", or "block+spin" when the two differ.
@@ -144,6 +173,9 @@ std::optional<Access> parse_access(std::string_view text);
 std::optional<Touch> parse_touch(std::string_view text);
 std::optional<Limits> parse_limits(std::string_view text);
 std::optional<Capacity> parse_capacity(std::string_view text);  // refuses a negative or overflowing number
+
+// Up to 10^9 a second and 1000 %.
+std::optional<Rate> parse_rate(std::string_view text);
 
 std::span<const Wait> all_waits();
 

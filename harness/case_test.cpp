@@ -202,6 +202,29 @@ TEST(FurtherParameters, ReadBackTheirOwnTextAndRefuseOtherWords) {
   }
 }
 
+TEST(FurtherParameters, RatesAndDurationsAreOneWordEach) {
+  const auto read_back = [](std::string_view key, std::string_view text) -> std::string {
+    for (const Parameter& parameter : further_parameters()) {
+      Case c;
+      if (parameter.key == key) return parameter.parse(text, c) ? parameter.text(c) : "refused";
+    }
+    return "unknown";
+  };
+  for (const std::string_view rate : {"1", "20000", "1000000000", "1%", "75%", "1000%"})
+    EXPECT_EQ(read_back("rate", rate), rate);
+  for (const std::string_view bad : {"0%", "%", "1001%", "1000000001", "5 %", "10k"})
+    EXPECT_EQ(read_back("rate", bad), "refused") << bad;
+  EXPECT_EQ(read_back("gap", "1us"), "1us");
+  EXPECT_EQ(read_back("gap", "1500ns"), "1500ns");
+  EXPECT_EQ(read_back("gap", "0.1s"), "100ms");
+  EXPECT_EQ(read_back("p99_bound", "60s"), "60s");
+  EXPECT_EQ(read_back("p99_bound", "2min"), "120s");
+  for (const std::string_view bad : {"100", "us", "-1us", "2 ms"})
+    EXPECT_EQ(read_back("gap", bad), "refused") << bad;
+  EXPECT_EQ(read_back("arrivals", "poisson"), "poisson");
+  EXPECT_EQ(read_back("caches", "cold"), "cold");
+}
+
 TEST(FurtherParameters, HopsAreNamesJoinedByPlus) {
   const auto parses = [](std::string_view text) {
     Case c;

@@ -54,6 +54,12 @@ struct Phase {
 
 enum class RoleState : std::uint32_t { forked, opened, finished, unsupported, failed };
 
+// Of something else than what the workload mainly times.
+struct FurtherSamples {
+  char of[24];  // Distribution::of; empty: not used
+  Histogram histogram;
+};
+
 struct RoleBoard {
   alignas(128) std::atomic<std::uint64_t> progress;  // messages moved so far; written by this role alone
   alignas(128) std::atomic<RoleState> state;
@@ -82,7 +88,9 @@ struct RoleBoard {
   std::uint64_t figures[8];  // for whatever else a piece of work tells its caller
   RoleCost cost;
   Integrity integrity;
-  Histogram histogram;  // zero pages until used
+  char invalid[256];    // why the launch's figures are not to be used; empty: for no reason of this role
+  Histogram histogram;  // zero pages until used, as the next ones
+  FurtherSamples further[2];
 };
 
 struct LaunchBoard {

@@ -85,7 +85,7 @@ struct Integrity {
 
 // A distribution of nanoseconds: the encoded histogram (harness/histogram.h) and figures read from it.
 struct Distribution {
-  std::string of;                         // round_trip_ns (ping_pong) | window_ns (stream)
+  std::string of;                         // round_trip_ns (ping_pong) | window_ns (stream) ...
   std::uint64_t messages_per_sample = 1;  // a round trip is one; a window is the messages it spans
   std::uint64_t count = 0;
   std::uint64_t min_ns = 0;
@@ -109,6 +109,7 @@ struct Measurement {
   std::uint64_t warm_up_messages = 0;
   std::uint64_t bytes = 0;  // payload moved in the timed part, all directions added
   std::optional<Distribution> distribution;
+  std::vector<Distribution> further_distributions;  // of what else was timed, each under its own name
   std::vector<Observation> observations;
   double cache_line_round_trip_ns = 0;  // measured in this launch between the roles' PUs; 0 when not measured
   std::vector<RoleReport> roles;

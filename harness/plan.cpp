@@ -524,8 +524,14 @@ std::vector<std::size_t> round_order(std::uint64_t seed, unsigned round, std::si
 }
 
 double estimated_seconds(const Plan& plan) {
-  const double launch_s = static_cast<double>(plan.min_time_ns) * 1e-9 + launch_overhead_s;
-  return static_cast<double>(plan.cases.size()) * (plan.launches * launch_s + verified_launch_s);
+  double seconds = 0;
+  for (const PlannedCase& planned : plan.cases) {
+    const std::uint64_t gaps_ns = fewest_gaps * planned.benchmark_case.gap_ns;
+    const double launch_s =
+        static_cast<double>(std::max(plan.min_time_ns, gaps_ns)) * 1e-9 + launch_overhead_s;
+    seconds += plan.launches * launch_s + verified_launch_s;
+  }
+  return seconds;
 }
 
 std::uint64_t draw_seed() { return std::random_device{}(); }

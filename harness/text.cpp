@@ -96,6 +96,17 @@ std::optional<std::uint64_t> parse_duration_ns(std::string_view text) {
   return static_cast<std::uint64_t>(ns);
 }
 
+std::string exact_duration(std::uint64_t ns) {
+  struct Unit {
+    std::string_view name;
+    std::uint64_t ns;
+  };
+  for (const Unit& unit : {Unit{"s", 1'000'000'000}, Unit{"ms", 1'000'000}, Unit{"us", 1'000}}) {
+    if (ns % unit.ns == 0) return fmt::format("{}{}", ns / unit.ns, unit.name);
+  }
+  return fmt::format("{}ns", ns);
+}
+
 std::string format_ns(double ns) {
   constexpr std::array scales{Scale{999.5e6, 1e9, "s"}, Scale{999.5e3, 1e6, "ms"}, Scale{999.5, 1e3, "µs"},
                               Scale{0, 1, "ns"}};

@@ -19,6 +19,9 @@ std::optional<std::uint64_t> parse_duration_ns(std::string_view text);
 inline constexpr std::string_view durations_allowed =
     "a number with ns, us, ms, s, min or h, as 120ms or 0.5s";
 
+// What parse_duration_ns reads back to the nanosecond, in the largest unit that leaves it whole: 100us, 1ms.
+std::string exact_duration(std::uint64_t ns);
+
 // Three significant digits and a unit: 842 ns, 9.84 µs, 1.20 ms, 2.05 s.
 std::string format_ns(double ns);
 // A length of time for people waiting: 8 s, 2 min 05 s, 1 h 04 min.

@@ -184,9 +184,11 @@ def tick_text(kind: str, value: float) -> str:
         return units.message_size(round(value))
     if kind == "messages":
         return units.count(round(value))
+    if kind == "load":
+        return f"{value:.0f} %"
     if kind == "bandwidth":
         return f"{value / 1e9:g}"
-    number, unit = {"time": units.time, "rate": units.rate}[kind](value).split(" ")
+    number, unit = {"time": units.time, "gap": units.time, "rate": units.rate}[kind](value).split(" ")
     return f"{float(number):g} {unit}"
 
 
@@ -195,6 +197,8 @@ APART_TITLES = {RENDEZVOUS: "rendezvous", UNBOUNDED: "unbounded"}
 AXIS_TITLES = {
     "bytes": "message size",
     "messages": "messages that fit",
+    "load": "offered rate, of saturation",
+    "gap": "receiver idle for",
     "time": "time",
     "rate": "messages per second",
     "bandwidth": "GB/s",
@@ -334,17 +338,33 @@ def _key_follows(groups: list[list[Panel]], number: int) -> bool:
 
 @dataclass(frozen=True)
 class XAxis:
-    """Logarithmic from low to high. apart: where on it that stands which has no logarithm, beyond inner_low or
-    inner_high, the limits of the rest."""
+    """Logarithmic, or linear, from low to high. apart: where on it that stands which has no logarithm, beyond
+    inner_low or inner_high, the limits of the rest."""
 
     low: float
     high: float
     inner_low: float
     inner_high: float
     apart: dict[float, float]
+    linear: bool = False
 
     def at(self, value: float) -> float:
         return self.apart.get(value, value)
+
+    def share(self, value: float) -> float:
+        """Of the axis, up to this value."""
+        if self.linear:
+            return (value - self.low) / (self.high - self.low)
+        return log_share(value, self.low, self.high)
+
+    @property
+    def middle(self) -> float:
+        """In share, of what is not apart."""
+        return (self.share(self.inner_low) + self.share(self.inner_high)) / 2
+
+
+def log_share(value: float, low: float, high: float) -> float:
+    return math.log(value / low) / math.log(high / low)
 
 
 APART = 0.2  # of the axis
@@ -353,6 +373,9 @@ APART = 0.2  # of the axis
 def _x_axis(panels) -> XAxis:
     points = [point for panel in panels for line in panel.lines for point in line.points]
     xs = {value for point in points for value in (point.x, point.x_low, point.x_high) if value is not None}
+    if panels[0].x == "load":
+        end = 1.04 * max(xs)
+        return XAxis(0.0, end, 0.0, end, {}, linear=True)
     low, high = inner_low, inner_high = log_limits(sorted(xs - {RENDEZVOUS, UNBOUNDED}) or [1.0], 0.05)
     gap = (high / low) ** APART
     apart = {}
@@ -384,7 +407,11 @@ def _limits(panels) -> dict[Panel, tuple[XAxis, tuple[float, float]]]:
 
 def _x_ticks(panel: Panel, sizes: list[float], x_axis: XAxis, width: float):
     low, high = x_axis.inner_low, x_axis.inner_high
-    if panel.x == "bytes":
+    if panel.x == "load":
+        ticks = [20.0 * i for i in range(round(high / 20) + 1) if 20.0 * i <= high]
+    elif panel.x == "gap":
+        ticks = [10.0**e for e in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+    elif panel.x == "bytes":
         ticks = sizes
         powers = [2.0**e for e in range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)]
         if len(ticks) > 8 or len(ticks) < 3 <= len(powers):
@@ -394,23 +421,23 @@ def _x_ticks(panel: Panel, sizes: list[float], x_axis: XAxis, width: float):
         if len(ticks) < 3:
             ticks = [2.0**e for e in range(0, 40) if low <= 2.0**e <= high]
     labels = [tick_text(panel.x, tick) for tick in ticks]
-    ticks, labels = _thin(ticks, labels, x_axis.low, x_axis.high, width)
+    ticks, labels = _thin(ticks, labels, x_axis.share, width)
 
     def clear(tick, label, place, other):
         room = (text_width(label) + text_width(other)) / 2 + 7
-        return abs(width * math.log(tick / place) / math.log(x_axis.high / x_axis.low)) >= room
+        return abs(width * (x_axis.share(tick) - x_axis.share(place))) >= room
 
     apart = [(place, APART_TICKS[value]) for value, place in x_axis.apart.items()]
     kept = [item for item in zip(ticks, labels) if all(clear(*item, *other) for other in apart)]
     return [tick for tick, _ in kept + apart], [label for _, label in kept + apart]
 
 
-def _thin(ticks, labels, low, high, width, overhang=math.inf):
+def _thin(ticks, labels, share, width, overhang=math.inf):
     """Every tick whose label has room, or every second, third ... so that the rest is regular. Labels may stand over
-    the ends of the axis by `overhang`."""
+    the ends of the axis by `overhang`. share: of the axis, up to a value."""
 
     def place(tick):
-        return width * math.log(tick / low) / math.log(high / low)
+        return width * share(tick)
 
     def inside(tick, label):
         return text_width(label) / 2 - overhang <= place(tick) <= width + overhang - text_width(label) / 2
@@ -432,7 +459,7 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style,
     x_axis, (y_low, y_high) = limits
     x_low, x_high = x_axis.low, x_axis.high
     left, top, width, height = box
-    axes.set_xscale("log")
+    axes.set_xscale("linear" if x_axis.linear else "log")
     axes.set_yscale("log")
     axes.set_xlim(x_low, x_high)
     axes.set_ylim(y_low, y_high)
@@ -450,22 +477,24 @@ def _draw_panel(canvas: Canvas, axes, panel: Panel, limits, sizes, style: Style,
 
     def pixel(x, y):
         return (
-            left + width * math.log(x / x_low) / math.log(x_high / x_low),
-            top + height * (1 - math.log(y / y_low) / math.log(y_high / y_low)),
+            left + width * x_axis.share(x),
+            top + height * (1 - log_share(y, y_low, y_high)),
         )
 
-    middle = pixel((x_axis.inner_low * x_axis.inner_high) ** 0.5, y_low)[0]
-    canvas.text(middle, top + height + 34, AXIS_TITLES[panel.x], colour=MUTED, align="center")
+    canvas.text(left + width * x_axis.middle, top + height + 34, AXIS_TITLES[panel.x], colour=MUTED, align="center")
     for value, place in x_axis.apart.items():
         canvas.text(pixel(place, y_low)[0], top + height + 34, APART_TITLES[value], colour=MUTED, align="center")
         border = x_axis.inner_low if value == RENDEZVOUS else x_axis.inner_high
         axes.axvline(border, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
 
+    if panel.bound is not None and y_low < panel.bound < y_high:
+        axes.axhline(panel.bound, color=MUTED, linewidth=1, linestyle=(0, (6, 4)), zorder=1)
+
     ends = []
     for number, line in enumerate(panel.lines):
         def aside(most, room):
             gap = min(most, room / len(panel.lines))
-            return (x_high / x_low) ** (gap * (number - (len(panel.lines) - 1) / 2) / width)
+            return 1.0 if x_axis.linear else (x_high / x_low) ** (gap * (number - (len(panel.lines) - 1) / 2) / width)
 
         factors = (aside(DODGE if panel.x == "bytes" else 0, 22), aside(DODGE_APART, 0.1 * width))
         colour, marker = style.colour(line.transport), style.marker(line.transport)
@@ -513,7 +542,7 @@ def _draw_line(axes, x_axis: XAxis, line: Line, xs: list[float], colour: str, ma
         chosen = [(x, y) for x, y, point in zip(xs, ys, line.points) if point.noisy == noisy]
         if chosen:
             _marks(axes, chosen, marker, colour, hollow=noisy)
-    ringed = [(x, y) for x, y, point in zip(xs, ys, line.points) if point.default]
+    ringed = [(x, y) for x, y, point in zip(xs, ys, line.points) if point.ringed]
     if ringed:
         axes.plot(*zip(*ringed), "o", markersize=13, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=0.9,
                   clip_on=False, zorder=5)  # fmt: skip
@@ -643,7 +672,7 @@ def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: S
     axes.set_ylim(len(rows), 0)
     ticks = log_ticks(*limits)
     labels = [tick_text(kind, tick) for tick in ticks]
-    ticks, labels = _thin(ticks, labels, *limits, width, overhang=6)
+    ticks, labels = _thin(ticks, labels, lambda value: log_share(value, *limits), width, overhang=6)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_ticklabels(labels)

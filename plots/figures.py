@@ -11,7 +11,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import units
-from results import Case, CaseSeries, Estimate, ResultFile, estimate_over, merge_capacities, round_trip_over
+from results import (
+    Case,
+    CaseSeries,
+    Estimate,
+    ResultFile,
+    duration_ns,
+    estimate_over,
+    merge_capacities,
+    percentile_over,
+    round_trip_over,
+)
 
 SPINNING = ("spin", "yield", "adaptive")
 PLACEMENTS = {
@@ -53,19 +63,19 @@ class Point:
     x_low: float | None = None
     x_high: float | None = None
     x_open: bool = False  # at least x
-    default: bool = False  # the capacity nobody asked for
+    ringed: bool = False  # set apart: the capacity nobody asked for, the knee of a load curve
 
 
 @dataclass(frozen=True)
 class Line:
-    transport: str
+    transport: str  # whose colour and marker it has
     label: str
     points: tuple[Point, ...]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """x: bytes | messages; y: time | rate | bandwidth. row: panels of one row share their y axis."""
+    """x: bytes | messages | load | gap; y: time | rate | bandwidth. row: panels of one row share their y axis."""
 
     title: str
     row: int
@@ -73,6 +83,7 @@ class Panel:
     x: str
     y: str
     lines: tuple[Line, ...]
+    bound: float | None = None  # of y, drawn across
 
 
 @dataclass(frozen=True)
@@ -146,10 +157,11 @@ def family(case: Case) -> str:
 FAMILY_TITLES = {"asleep": "waits asleep", "spinning": "waits spinning", "mixed": "one side asleep, one spinning"}
 
 
-def conditions(case: Case, *, but_capacity: bool = False) -> tuple:
-    """What must be equal for two cases to share a figure, beside workload, size and placement."""
+def conditions(case: Case, *, but_capacity: bool = False, but: tuple[str, ...] = ()) -> tuple:
+    """What must be equal for two cases to share a figure, beside workload, size and placement. but: further
+    parameters that may differ."""
     capacity = "" if but_capacity else case.capacity
-    further = case.further_but("rendezvous") if but_capacity else case.further
+    further = case.further_but(*but, *(("rendezvous",) if but_capacity else ()))
     return (capacity, case.senders, case.receivers, case.touch, case.sched, further)
 
 
@@ -290,7 +302,7 @@ def capacity_points(group: list[Entry], metric: Metric) -> list[Point]:
                     x_low=max(low, 1) if high else low,
                     x_high=high,
                     x_open=bool(known) and high < UNBOUNDED and merge_capacities(known).fits.lower_bound,
-                    default=any(entry.case.capacity == "default" for entry in same),
+                    ringed=any(entry.case.capacity == "default" for entry in same),
                 )
             )
     return points
@@ -426,6 +438,209 @@ def by_capacity(entries: list[Entry]) -> list[Figure]:
             )
         )
     return figures
+
+
+SWEPT = ("rate", "gap")  # parameters along which cases are put in order
+
+
+def rate_order(rate: str) -> tuple:
+    """Rates by the second first, then those in percent."""
+    return (rate.endswith("%"), float(rate.rstrip("%") or 0))
+
+
+# --- load -----------------------------------------------------------------------------------------------------------
+
+
+def samples_metric(title: str, workload: str, samples: str, percentile: str) -> Metric:
+    return Metric(title, workload, "time", lambda series: percentile_over(series, samples, percentile))
+
+
+RESPONSE_P99 = samples_metric("Response p99", "paced", "response_ns", "p99_ns")
+LOAD_METRICS = (  # a row of each, response and service beside it
+    (
+        samples_metric("Response p50", "paced", "response_ns", "p50_ns"),
+        samples_metric("Service p50", "paced", "service_ns", "p50_ns"),
+    ),
+    (RESPONSE_P99, samples_metric("Service p99", "paced", "service_ns", "p99_ns")),
+)
+
+
+def load_of(series: CaseSeries) -> float | None:
+    """Percent of the saturation that a launch itself was seen to reach: the median over launches."""
+    shares = []
+    for launch in series.launches:
+        seen = {one.name: one.value for one in launch.observations}
+        if seen.get("offered") and seen.get("saturation"):
+            shares.append(100 * seen["offered"] / seen["saturation"])
+    share = Estimate.of(shares)
+    return share.value if share else None
+
+
+def load_points(group: list[Entry], metric: Metric, knee: Entry | None) -> list[Point]:
+    points = []
+    for entry in sorted(group, key=lambda entry: load_of(entry.series)):
+        estimate = metric.of([entry.series])
+        if estimate:
+            points.append(Point(load_of(entry.series), estimate, entry.grade == "noisy", ringed=entry is knee))
+    return points
+
+
+def knee_of(group: list[Entry], bound_ns: float) -> Entry | None:
+    """Of cases of one line: the one with the highest load whose p99 response is under the bound."""
+    under = []
+    for entry in group:
+        estimate = RESPONSE_P99.of([entry.series])
+        if estimate and estimate.value < bound_ns:
+            under.append(entry)
+    return max(under, key=lambda entry: load_of(entry.series), default=None)
+
+
+def by_load(entries: list[Entry]) -> list[Figure]:
+    """Lines that were measured at more than one load."""
+    figures = []
+    chosen = [entry for entry in entries if entry.case.workload == "paced" and load_of(entry.series)]
+
+    def key(case):
+        return (case.placement, case.message_bytes, case.p99_bound, *conditions(case, but=("rate", "p99_bound")))
+
+    for (placement, size, bound_text, *rest), group in groups_by(chosen, key):
+        lines: dict[tuple, list[Entry]] = {}
+        for entry in group:
+            lines.setdefault(line_key(entry), []).append(entry)
+        lines = {name: lines[name] for name in sorted(lines) if len(lines[name]) > 1}
+        missed = [missed_text(line) for line in lines.values() if any(entry.grade == "invalid" for entry in line)]
+        lines = {name: [entry for entry in line if entry.grade != "invalid"] for name, line in lines.items()}
+        bound = duration_ns(bound_text) if bound_text else None
+        knees = {name: knee_of(line, bound) if bound else None for name, line in lines.items()}
+        panels = []
+        for row, metrics in enumerate(LOAD_METRICS):
+            for column, metric in enumerate(metrics):
+                drawn = tuple(
+                    Line(line[0].case.transport, line_label(line[0].case, line[0].source, None), tuple(points))
+                    for name, line in lines.items()
+                    if (points := load_points(line, metric, knees[name]))
+                )
+                if drawn:
+                    across = bound if metric is RESPONSE_P99 else None
+                    panels.append(Panel(metric.title, row, column, "load", metric.y, drawn, across))
+        if not panels:
+            continue
+        special = conditions_text(tuple(rest))
+        found = [
+            knee_text(line, knees[name]) for name, line in lines.items() if line
+        ] if bound else []  # fmt: skip
+        figures.append(
+            Figure(
+                name="-".join(filter(None, ("load", f"{size}B", slug(placement), slug(special), slug(bound_text)))),
+                title=f"Response and service time against load, {units.message_size(size)} messages",
+                subtitle=", ".join(filter(None, (placement_text(placement), special))),
+                caption="Messages are due at times that do not depend on the receiver. The response time runs from when a "
+                "message was due, the service time only from when the sender got to sending it: what a loop that waits "
+                "for the receiver would show. Load is the offered rate in percent of what the same launch could move at "
+                "most; where the offered rate was not reached, nothing is drawn."
+                + (" A ring marks the knee, the highest load whose p99 response is under the dashed bound." if bound else "")
+                + f" {HOW_TO_READ_SPREAD}",
+                alt=describe(tuple(panels)),
+                notes=(
+                    *((f"Knee, p99 under {units.time(bound)}: {'; '.join(found)}.",) if found else ()),
+                    *((f"Not drawn, because invalid: {'; '.join(missed)}.",) if missed else ()),
+                ),
+                panels=tuple(panels),
+            )
+        )
+    return figures
+
+
+def missed_text(line: list[Entry]) -> str:
+    first = line[0]
+    loads = sorted(load_of(entry.series) for entry in line if entry.grade == "invalid")
+    return f"{line_label(first.case, first.source, None)} at {', '.join(f'{load:.0f} %' for load in loads)}"
+
+
+def knee_text(line: list[Entry], knee: Entry | None) -> str:
+    label = line_label(line[0].case, line[0].source, None)
+    if knee is None:
+        return f"{label} at none of these loads"
+    offered = knee.series.observations["offered", "messages_per_second"]
+    return f"{label} {load_of(knee.series):.0f} %, {units.rate(offered.value)}"
+
+
+# --- gaps -----------------------------------------------------------------------------------------------------------
+
+ONE_WAY = (
+    samples_metric("One-way time p50", "idle_gap", "one_way_ns", "p50_ns"),
+    samples_metric("One-way time p90", "idle_gap", "one_way_ns", "p90_ns"),
+)
+WAIT_COLOURS = {  # as those of transports, of which a figure of waits has but one
+    "block": "tcp",
+    "poll": "fifo",
+    "epoll": "unix_stream",
+    "futex": "pipe",
+    "semaphore": "posix_mq",
+    "sysv_semaphore": "sysv_mq",
+    "condvar": "sysv_shm",
+    "eventfd": "unix_seqpacket",
+    "adaptive": "posix_shm",
+    "yield": "unix_dgram",
+    "spin": "udp",
+}
+
+
+def gap_points(group: list[Entry], metric: Metric) -> list[Point]:
+    points = []
+    for entry in sorted(group, key=lambda entry: duration_ns(entry.case.gap)):
+        estimate = metric.of([entry.series])
+        if estimate:
+            points.append(Point(duration_ns(entry.case.gap), estimate, entry.grade == "noisy"))
+    return points
+
+
+def by_gap(entries: list[Entry]) -> list[Figure]:
+    """One transport, a line for each way of waiting that was measured after more than one gap."""
+    figures = []
+    chosen = [entry for entry in entries if entry.case.workload == "idle_gap" and entry.case.gap]
+
+    def key(case):
+        return (case.placement, transport_order(case.transport), case.message_bytes, *conditions(case, but=("gap", "caches")))
+
+    for (placement, (_, transport), size, *rest), group in groups_by(chosen, key):
+        lines: dict[tuple, list[Entry]] = {}
+        for entry in group:
+            lines.setdefault((*wait_row(entry), entry.case.caches), []).append(entry)
+        lines = {name: line for name, line in lines.items() if len(line) > 1}
+        _, invalid = split_invalid([entry for line in lines.values() for entry in line])
+        panels = []
+        for column, metric in enumerate(ONE_WAY):
+            drawn = []
+            for name in sorted(lines):
+                line, _ = split_invalid(lines[name])
+                points = gap_points(line, metric)
+                if points:
+                    drawn.append(Line(WAIT_COLOURS.get(line[0].case.receive_wait, ""), gap_label(line[0]), tuple(points)))
+            if drawn:
+                panels.append(Panel(metric.title, 0, column, "gap", metric.y, tuple(drawn)))
+        if not panels:
+            continue
+        special = conditions_text(tuple(rest))
+        figures.append(
+            Figure(
+                name="-".join(filter(None, ("idle-gap", slug(transport), f"{size}B", slug(placement), slug(special)))),
+                title=f"Time to a receiver that has been idle, {transport}, {units.message_size(size)} messages",
+                subtitle=", ".join(filter(None, (placement_text(placement), special))),
+                caption="From the begin of sending to the end of receiving, by the clock of both processes, against how long "
+                "the receiver had been waiting. A processor that has slept long wakes slowly, and other work may have had "
+                "its caches; cold: between any two messages both sides filled the first two levels with something else. "
+                f"A percentile with fewer than 100 messages beyond it is pooled over the launches, or left out. {HOW_TO_READ_SPREAD}",
+                alt=describe(tuple(panels)),
+                notes=notes_of(invalid),
+                panels=tuple(panels),
+            )
+        )
+    return figures
+
+
+def gap_label(entry: Entry) -> str:
+    return variant_text(entry.case, entry.source) + (", cold caches" if entry.case.caches == "cold" else "")
 
 
 # --- dots -----------------------------------------------------------------------------------------------------------
@@ -605,13 +820,18 @@ def describe(panels: tuple[Panel, ...]) -> str:
         def at(x):
             if panel.x == "messages" and x in (RENDEZVOUS, UNBOUNDED):
                 return "no bound" if x else "a rendezvous"
+            if panel.x == "load":
+                return f"{x:.0f} % load"
+            if panel.x == "gap":
+                return f"a gap of {units.time(x)}"
             return units.message_size(int(x)) if panel.x == "bytes" else units.plural(round(x), "message")
 
         parts.append(
             f"{panel.title}: {units.plural(len(panel.lines), 'line')}, from {show(low[0])} "
             f"({low[1]} at {at(low[2])}) to {show(high[0])} ({high[1]} at {at(high[2])})."
         )
-    return "Line chart on logarithmic axes. " + " ".join(parts)
+    axes = "on a logarithmic axis of time" if panels[0].x == "load" else "on logarithmic axes"
+    return f"Line chart {axes}. " + " ".join(parts)
 
 
 def describe_dots(rows: tuple[DotRow, ...], metrics: list[Metric], placements: list[str] | None = None) -> str:
@@ -684,6 +904,8 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
         ),
         *by_capacity(entries),
         *wait_strategies(entries),
+        *by_load(entries),
+        *by_gap(entries),
     ]
     return named_apart(figures)
 

@@ -23,7 +23,7 @@ import drawing
 import figures
 import units
 from figures import Entry
-from results import GRADES, BadResult, Capacity, Case, Estimate, ResultFile, percentile_over, read
+from results import GRADES, BadResult, Capacity, Case, Estimate, ResultFile, duration_ns, percentile_over, read
 
 HERE = Path(__file__).resolve().parent
 
@@ -431,6 +431,24 @@ WORKLOADS = {
         "exchange_ns",
         "exchange p50",
     ),
+    "paced": Workload(
+        "Under load",
+        "Messages are due at times that do not depend on the receiver. The response time runs from when a message was due, "
+        "the service time from when the sender got to sending it, the send lag is between. A rate in % is of the saturation "
+        "that each launch measures first. Where less than 98 % of the offered rate was achieved, the times say only how "
+        "long the load lasted: invalid. The sender waits at its processor, so CPU is mostly its.",
+        "messages",
+        "response_ns",
+        "response p50",
+    ),
+    "idle_gap": Workload(
+        "After idle gaps",
+        "The next message is sent when its receiver has been waiting for a while; its time is one-way, by the clock of both. "
+        "The sender waits at its processor, so CPU is mostly its.",
+        "messages",
+        "one_way_ns",
+        "one-way p50",
+    ),
     "pipeline": Workload(
         "Pipelines",
         "Source, filters that each transform every message, and sink, over a link for each hop. Speedup compares with one "
@@ -508,7 +526,8 @@ def workload_section(name: str, entries: list[Entry]) -> WorkloadSection:
             *(case.transport == "null", figures.transport_order(case.transport), case.message_bytes),
             *figures.wait_row(entry),
             *(len(case.capacity), case.capacity, case.senders, case.receivers, case.burst, case.reply_bytes),
-            *(case.work, case.stages, case.pairs, figures.conditions(case)),
+            *(case.work, case.stages, case.pairs, figures.conditions(case, but=figures.SWEPT)),
+            *(figures.rate_order(case.rate), duration_ns(case.gap or "0s"), figures.conditions(case)),
         )
 
     entries = sorted(entries, key=order)

@@ -193,6 +193,11 @@ class Case:
     hops: str = ""
     filter: str = ""
     mix: str = ""  # sizes and weights; then message_bytes is the largest
+    rate: str = ""  # messages a second, or with % of what the launch could move
+    arrivals: str = ""
+    p99_bound: str = ""  # durations, in words
+    gap: str = ""
+    caches: str = ""
 
     @property
     def further(self) -> str:
@@ -217,8 +222,17 @@ class Case:
 
 _FURTHER = (
     *("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter"),
-    "mix",
+    *("mix", "rate", "arrivals", "p99_bound", "gap", "caches"),
 )
+
+
+DURATIONS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
+
+
+def duration_ns(text: str) -> float:
+    """'100us', as a case has it."""
+    number = text.rstrip("mnsu")
+    return float(number) * DURATIONS[text[len(number) :]]
 
 
 def _both(send: str, receive: str) -> str:
@@ -278,6 +292,18 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """What a launch timed, as one distribution."""
+
+    percentiles: dict[str, float | None]
+    histogram_text: str | None
+
+    @cached_property
+    def histogram(self) -> Histogram:
+        return Histogram.decode(self.histogram_text) if self.histogram_text else Histogram()
+
+
+@dataclass(frozen=True)
 class Launch:
     """One forked group of processes that measured one case once: the independent unit of all statistics."""
 
@@ -290,14 +316,8 @@ class Launch:
     bytes_per_second: float
     capacity: Capacity
     verdict: Verdict
-    distribution_of: str | None
-    percentiles: dict[str, float | None]
-    histogram_text: str | None
+    samples: dict[str, Samples]  # by what they are of
     observations: tuple[Observation, ...] = ()
-
-    @cached_property
-    def histogram(self) -> Histogram:
-        return Histogram.decode(self.histogram_text) if self.histogram_text else Histogram()
 
 
 PERCENTILES = {"p50_ns": 0.5, "p90_ns": 0.9, "p99_ns": 0.99, "p999_ns": 0.999}
@@ -357,19 +377,19 @@ def round_trip_over(series: list[CaseSeries], percentile: str) -> Estimate | Non
 def percentile_over(series: list[CaseSeries], samples: str, percentile: str) -> Estimate | None:
     """The median over launches of one percentile of their samples. Where a launch has too few samples beyond it, the
     percentile of all launches pooled; None where even those are too few."""
-    launches = [launch for one in series for launch in one.launches if launch.distribution_of == samples]
-    if not launches:
+    taken = [launch.samples[samples] for one in series for launch in one.launches if samples in launch.samples]
+    if not taken:
         return None
-    values = [launch.percentiles.get(percentile) for launch in launches]
+    values = [one.percentiles.get(percentile) for one in taken]
     if None not in values:
         return Estimate.of(values)
     merged = Histogram()
-    for launch in launches:
-        merged = merged.merged(launch.histogram)
+    for one in taken:
+        merged = merged.merged(one.histogram)
     pooled = merged.percentile(PERCENTILES[percentile])
     if pooled is None:
         return None
-    return Estimate(pooled, None, None, pooled, pooled, len(launches), pooled=True)
+    return Estimate(pooled, None, None, pooled, pooled, len(taken), pooled=True)
 
 
 @dataclass(frozen=True)
@@ -481,13 +501,13 @@ class _Reader:
     def launch(self, record, where: str) -> Launch:
         own = self.get(record, where, "ipcmark", dict)
         inner = f"{where}.ipcmark"
+        samples = {}
         distribution = self.get(own, inner, "distribution", dict, optional=True)
-        percentiles, distribution_of, histogram = {}, None, None
-        if distribution is not None:
-            at = f"{inner}.distribution"
-            distribution_of = self.get(distribution, at, "of", str)
-            percentiles = {name: self.get(distribution, at, name, float, optional=True) for name in PERCENTILES}
-            histogram = self.get(distribution, at, "histogram", str, optional=True)
+        further = self.get(own, inner, "distributions", list, optional=True) or []
+        for i, each in enumerate([distribution, *further]):
+            if each is not None:
+                at = f"{inner}.distributions[{i - 1}]" if i else f"{inner}.distribution"
+                samples[self.get(each, at, "of", str)] = self.samples(each, at)
         observations = [
             self.observation(seen, f"{inner}.observations[{i}]")
             for i, seen in enumerate(self.get(own, inner, "observations", list, optional=True) or [])
@@ -504,11 +524,13 @@ class _Reader:
             bytes_per_second=self.positive(record, where, "bytes_per_second"),
             capacity=self.capacity(self.get(own, inner, "capacity", dict), f"{inner}.capacity"),
             verdict=self.verdict(self.get(own, inner, "verdict", dict), f"{inner}.verdict"),
-            distribution_of=distribution_of,
-            percentiles=percentiles,
-            histogram_text=histogram,
+            samples=samples,
             observations=tuple(observations),
         )
+
+    def samples(self, record, where: str) -> Samples:
+        percentiles = {name: self.get(record, where, name, float, optional=True) for name in PERCENTILES}
+        return Samples(percentiles, self.get(record, where, "histogram", str, optional=True))
 
     def observation(self, record, where: str) -> Observation:
         return Observation(

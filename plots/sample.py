@@ -36,11 +36,11 @@ PLACEMENT_FACTOR = {"same_pu": 0.42, "same_l3": 1.0, "unpinned": 1.3}
 STARTED = "2024-03-09T14:26:53+01:00"
 FURTHER = (
     *("rendezvous", "overflow", "delivery", "burst", "reply_bytes", "work", "stages", "pairs", "hops", "filter"),
-    "mix",
+    *("mix", "rate", "arrivals", "p99_bound", "gap", "caches"),
 )
 SHAPES = (
     *("quick", "one_case", "one_launch", "all_skipped", "failures", "verdicts", "long_skips", "odd", "raised", "further"),
-    "mixes",
+    *("mixes", "load"),
 )
 
 
@@ -106,6 +106,12 @@ def spins(c):
     return c["send_wait"] in ("spin", "yield", "adaptive")
 
 
+def gap_factor(c):
+    """Longer the longer the receiver slept: 1 at 1 us, 6 at 100 ms."""
+    number = c["gap"].rstrip("mus")
+    return 1 + numpy.log10(int(number) * {"us": 1, "ms": 1000}[c["gap"][len(number) :]])
+
+
 def expected_ns(c):
     """What the model says of a case: ns per message, or the median RTT of a ping-pong."""
     asleep, message_ns, byte_ns = TRANSPORTS.get(c["transport"], (20_000, 2_000, 0.4))
@@ -115,6 +121,11 @@ def expected_ns(c):
         if spins(c):
             base = ROUND_TRIP_SPINNING.get(c["transport"], asleep * 0.55)
         return base + 2 * byte_ns * c["message_bytes"]
+    if c["workload"] == "paced":
+        return asleep * factor * 0.4 / max(0.02, 1 - int(c["rate"].rstrip("%")) / 101)
+    if c["workload"] == "idle_gap":
+        woken = 90 if spins(c) else asleep * factor * 0.4 * gap_factor(c)
+        return woken * (1.6 if "caches" in c else 1)
     held = fits(c)["max"] if fits(c) else 64
     waiting = 0 if spins(c) or c["transport"] == "null" else asleep * factor / (2 * max(held, 1))
     copies = 0.55 if c["send_access"] == "loan" else 1.0
@@ -159,35 +170,43 @@ def limit(c):
     return None
 
 
+def distribution_around(typical, of, samples, rng):
+    times = typical * rng.lognormal(0, 0.06, samples)
+    late = rng.random(samples) < 0.015
+    times[late] *= rng.uniform(2, 9, late.sum())
+    values = numpy.maximum(times, 1).astype(int)
+    ordered = numpy.sort(values)
+
+    def percentile(fraction):
+        rank = max(1, int(numpy.ceil(fraction * samples - 1e-6)))
+        return float(ordered[rank - 1]) if samples - rank >= 100 else None
+
+    return {
+        "of": of,
+        "messages_per_sample": 1,
+        "count": samples,
+        "min_ns": int(values.min()),
+        "max_ns": int(values.max()),
+        "mean_ns": float(values.mean()),
+        "p50_ns": percentile(0.5),
+        "p90_ns": percentile(0.9),
+        "p99_ns": percentile(0.99),
+        "p999_ns": percentile(0.999),
+        "histogram": encode_histogram(values),
+    }
+
+
 def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
     typical = expected_ns(c) * rng.lognormal(0, 0.025 if grade == "ok" else 0.3)
     ping_pong = c["workload"] == "ping_pong"
-    distribution = None
+    distribution, further = None, []
     if c["workload"] in SAMPLED:
-        times = typical * rng.lognormal(0, 0.06, samples)
-        late = rng.random(samples) < 0.015
-        times[late] *= rng.uniform(2, 9, late.sum())
-        values = numpy.maximum(times, 1).astype(int)
-        ordered = numpy.sort(values)
-
-        def percentile(fraction):
-            rank = max(1, int(numpy.ceil(fraction * samples - 1e-6)))
-            return float(ordered[rank - 1]) if samples - rank >= 100 else None
-
-        distribution = {
-            "of": SAMPLED[c["workload"]],
-            "messages_per_sample": 1,
-            "count": samples,
-            "min_ns": int(values.min()),
-            "max_ns": int(values.max()),
-            "mean_ns": float(values.mean()),
-            "p50_ns": percentile(0.5),
-            "p90_ns": percentile(0.9),
-            "p99_ns": percentile(0.99),
-            "p999_ns": percentile(0.999),
-            "histogram": encode_histogram(values),
-        }
-        messages, span_ns = samples, int(values.sum())
+        distribution = distribution_around(typical, SAMPLED[c["workload"]], samples, rng)
+        messages, span_ns = samples, int(distribution["mean_ns"] * samples)
+        if c["workload"] == "paced":
+            further = [
+                distribution_around(share * typical, of, samples, rng) for of, share in (("service_ns", 0.3), ("send_lag_ns", 0.7))
+            ]
     else:
         messages = max(1000, int(1e8 / typical))
         span_ns = int(messages * typical)
@@ -258,12 +277,21 @@ def launch(c, round_, order, rng, samples, grade="ok", reasons=("quiet",)):
             },
             "verdict": {"grade": grade, "reasons": list(reasons)},
             **({"observations": observations(c, rng)} if c["workload"] in OBSERVED else {}),
+            **({"distributions": further} if further else {}),
             "distribution": distribution,
         },
     }
 
 
-SAMPLED = {"ping_pong": "round_trip_ns", "client_server": "call_ns", "burst": "sender_wait_ns", "cross": "exchange_ns", "setup": "cycle_ns"}
+SAMPLED = {
+    "ping_pong": "round_trip_ns",
+    "client_server": "call_ns",
+    "burst": "sender_wait_ns",
+    "cross": "exchange_ns",
+    "setup": "cycle_ns",
+    "paced": "response_ns",
+    "idle_gap": "one_way_ns",
+}
 OBSERVED = {  # name, unit, about
     "duplex": (("from_0_to_1", "messages_per_second", 1.5e6), ("share_from_0_to_1", "ratio", 0.5)),
     "pairs": (("slowest_pair", "messages_per_second", 1.1e6), ("jain_index", "ratio", 0.99)),
@@ -272,6 +300,7 @@ OBSERVED = {  # name, unit, about
     "pipeline": (("serial_ns_per_message", "ns", 37.3), ("speedup", "ratio", 0.04)),
     "setup": (("create_ns", "ns, median", 2287), ("open_ns", "ns, median", 150_418)),
     "state": (("torn", "reads", 0), ("staleness", "updates", 503)),
+    "paced": (("saturation", "messages_per_second", 1e6),),
     "gossip": (("rumours_<b>", "rumours", 7),),
 }
 
@@ -285,6 +314,10 @@ def observations(c, rng):
         found.append({"name": "completed", "unit": "ratio", "value": float(fits)})
         if not fits:
             found.append({"name": "deadlock_after", "unit": "messages", "value": 32.0})
+    if c["workload"] == "paced":
+        offered = found[0]["value"] * int(c["rate"].rstrip("%")) / 100
+        found.append({"name": "offered", "unit": "messages_per_second", "value": offered})
+        found.append({"name": "achieved", "unit": "messages_per_second", "value": offered * 0.999})
     if c["workload"] == "setup":
         found.append({"name": "opened_by_fork", "unit": "1: yes", "value": float(c["transport"] == "pipe")})
     return found
@@ -294,13 +327,32 @@ def further_cases():
     cases = []
     for transport, waits in (("pipe", DESCRIPTOR_WAITS), ("posix_shm", SHARED_MEMORY_WAITS)):
         cases += [case(workload, transport, wait=wait) for workload in ("ping_pong", "stream") for wait in waits]
-        cases += [case(workload, transport, wait=waits[0]) for workload in OBSERVED if workload not in ("pairs", "burst", "cross")]
+        cases += [
+            case(workload, transport, wait=waits[0]) for workload in OBSERVED if workload not in ("pairs", "burst", "cross", "paced")
+        ]
         cases += [case("pairs", transport, wait=waits[0], pairs=pairs) for pairs in (1, 2, 4)]
         cases += [case("burst", transport, wait=waits[0], capacity=16, burst=burst) for burst in (4, 64)]
         cases += [case("cross", transport, wait=waits[0], capacity=16, burst=burst) for burst in (16, 17)]
         cases += [case("client_server", transport, wait=waits[0], senders=4, reply_bytes=1024)]
         cases += [case("mailbox", transport, size, wait="spin", receivers=8) for size in (64, 4096)]
         cases += [case("pipeline", transport, wait="spin", stages=2, work=100, hops="pipe+posix_shm")]
+    return cases
+
+
+LOADS = (5, 20, 50, 80, 95, 120)
+GAPS = ("1us", "10us", "100us", "1ms", "10ms", "100ms")
+
+
+def load_cases():
+    """Load curves, of which some do not bear the heaviest, and idle gaps of every wait."""
+    lines = (("pipe", "block"), ("unix_stream", "block"), ("tcp", "block"), ("posix_shm", "futex"), ("posix_shm", "spin"))
+    cases = [
+        case("paced", transport, wait=wait, rate=f"{load}%", arrivals="poisson", p99_bound="100us")
+        for transport, wait in lines
+        for load in LOADS
+    ]
+    cases += [case("idle_gap", "posix_shm", wait=wait, gap=gap) for wait in SHARED_MEMORY_WAITS for gap in GAPS]
+    cases += [case("idle_gap", "posix_shm", wait=wait, gap=gap, caches="cold") for wait in ("futex", "spin") for gap in GAPS]
     return cases
 
 
@@ -367,6 +419,8 @@ def shape_cases(shape):
         return further_cases(), [(case("state", "tcp"), "tcp: not on this machine")]
     if shape == "mixes":
         return mixes_cases(), []
+    if shape == "load":
+        return load_cases(), []
     cases, skipped = quick_cases()
     if shape == "long_skips":
         skipped = [
@@ -479,6 +533,10 @@ def document(shape="quick", seed=1):
                 grades[case_id(c)] = ("noisy", [spread])
             if i % 7 == 3:
                 grades[case_id(c)] = ("invalid", ["6 of 6 launches are invalid: clock went backwards <12 times>"])
+    if shape == "load":
+        for c in cases:
+            if c.get("rate") == "120%":
+                grades[case_id(c)] = ("invalid", ["6 of 6 launches are invalid: achieved 83 % of the offered rate"])
     failures = []
     if shape == "failures":
         failures = [

@@ -169,8 +169,8 @@ def test_the_capacity_axis_is_what_fits_and_equal_fits_are_one_point(tmp_path):
     rates = [value for case in cases[:3] for value in values_of(whole, case, lambda r: r["items_per_second"])]
     assert small.y.value == pytest.approx(numpy.median(rates))
     assert small.y.launches == 18
-    assert (small.x_low, small.x_high, small.default, small.x_open) == (64, 64, False, False)
-    assert (big.x_low, big.x_high, big.default, big.x_open) == (1000, 1024, True, True)
+    assert (small.x_low, small.x_high, small.ringed, small.x_open) == (64, 64, False, False)
+    assert (big.x_low, big.x_high, big.ringed, big.x_open) == (1000, 1024, True, True)
 
 
 def test_rendezvous_and_an_unknown_fit_do_not_break_the_axis(tmp_path):
@@ -199,7 +199,7 @@ def test_no_capacity_and_no_bound_stand_apart_from_the_axis_of_what_fits(tmp_pat
     points = figure.panels[0].lines[0].points
     assert [point.x for point in points] == [figures.RENDEZVOUS, 64, 65536, figures.UNBOUNDED]
     assert [point.x_open for point in points] == [False, False, True, False]
-    assert [point.default for point in points] == [False, False, True, False]
+    assert [point.ringed for point in points] == [False, False, True, False]
     assert [point.y.launches for point in points] == [6, 12, 6, 6]
     for point, case in ((points[0], cases[0]), (points[-1], cases[-1])):
         assert point.y.value == pytest.approx(numpy.median(values_of(whole, case, lambda r: r["items_per_second"])))
@@ -340,6 +340,84 @@ FURTHER = (
     {"capacity": "0", "rendezvous": "native"},
     {"capacity": "0", "rendezvous": "acknowledged"},
 )
+
+
+# --- load and gaps ---
+
+
+def load_case(transport, load, **other):
+    return sample.case("paced", transport, rate=f"{load}%", arrivals="poisson", **other)
+
+
+def percentiles_of(whole, case, samples, key):
+    def take(record):
+        own = record["ipcmark"]
+        return next(one[key] for one in [own["distribution"], *own.get("distributions", [])] if one["of"] == samples)
+
+    return values_of(whole, case, take)
+
+
+def test_a_load_curve_has_response_and_service_times_over_the_share_of_saturation(tmp_path):
+    cases = [load_case("pipe", load, p99_bound="100us") for load in (50, 5, 80, 120)] + [load_case("tcp", 50, p99_bound="100us")]
+    file, whole = result(tmp_path, *cases, grades={2: "noisy", 3: "invalid"})
+    (figure,) = figures.figures_of([file])
+    assert figure.name == "load-64B-same_l3-arrivals-poisson-100us"
+    titles = [(panel.title, panel.row, panel.column) for panel in figure.panels]
+    assert titles == [("Response p50", 0, 0), ("Service p50", 0, 1), ("Response p99", 1, 0), ("Service p99", 1, 1)]
+    series = (("response_ns", "p50_ns"), ("service_ns", "p50_ns"), ("response_ns", "p99_ns"), ("service_ns", "p99_ns"))
+    for panel, (samples, key) in zip(figure.panels, series):
+        (line,) = panel.lines  # one load of tcp is no curve
+        assert [point.x for point in line.points] == pytest.approx([5, 50, 80])
+        for point, case in zip(line.points, (cases[1], cases[0], cases[2])):
+            assert point.y.value == pytest.approx(numpy.median(percentiles_of(whole, case, samples, key)))
+        assert [point.noisy for point in line.points] == [False, False, True]
+        assert panel.bound == (100_000 if panel.title == "Response p99" else None)
+    assert figure.notes[-1] == "Not drawn, because invalid: pipe block at 120 %."
+    assert drawing._limits(figure.panels)[figure.panels[0]][0].share(0) == 0
+
+
+@pytest.mark.parametrize("bound, knee", [("1us", None), ("50us", 50), ("1s", 80)])
+def test_the_knee_is_the_highest_load_whose_response_stays_under_the_bound(tmp_path, bound, knee):
+    cases = [load_case("pipe", load, p99_bound=bound) for load in (5, 50, 80, 120)]
+    file, _ = result(tmp_path, *cases, grades={3: "invalid"})
+    (figure,) = figures.figures_of([file])
+    for panel in figure.panels:
+        assert [round(point.x) for point in panel.lines[0].points if point.ringed] == ([knee] if knee else [])
+    words = f"pipe block {knee} %, " if knee else "pipe block at none of these loads"
+    assert figure.notes[0].startswith(f"Knee, p99 under {units.time({'1us': 1e3, '50us': 5e4, '1s': 1e9}[bound])}: {words}")
+
+
+def test_arrivals_and_bounds_do_not_share_a_load_curve(tmp_path):
+    cases = [load_case("pipe", load) | other for load in (5, 50) for other in ({}, {"arrivals": "burst", "burst": 4}, {"p99_bound": "1ms"})]
+    assert len(figures.figures_of([result(tmp_path, *cases)[0]])) == 3
+
+
+def test_gaps_have_a_line_for_each_wait_and_cold_caches_one_in_the_same_colour(tmp_path):
+    gaps = ("1ms", "1us", "100us")
+    cases = [sample.case("idle_gap", "posix_shm", wait=wait, gap=gap) for wait in ("futex", "spin") for gap in gaps]
+    cases += [sample.case("idle_gap", "posix_shm", wait="futex", gap=gap, caches="cold") for gap in gaps]
+    file, whole = result(tmp_path, *cases, grades={3: "invalid"})
+    (figure,) = figures.figures_of([file])
+    assert [panel.title for panel in figure.panels] == ["One-way time p50", "One-way time p90"]
+    for panel, key in zip(figure.panels, ("p50_ns", "p90_ns")):
+        assert [line.label for line in panel.lines] == ["futex", "futex, cold caches", "spin"]
+        warm, cold, spin = panel.lines
+        assert warm.transport == cold.transport != spin.transport
+        assert [point.x for point in warm.points] == [1e3, 1e5, 1e6]
+        assert [point.x for point in spin.points] == [1e3, 1e5]
+        values = percentiles_of(whole, cases[1], "one_way_ns", key)
+        assert warm.points[0].y.value == pytest.approx(numpy.median(values))
+
+
+@pytest.mark.parametrize("layout", [drawing.WIDE, drawing.NARROW])
+def test_axes_of_load_and_gaps_are_named_and_marked(tmp_path, layout):
+    cases = [load_case("pipe", load, p99_bound="50us") for load in (5, 50, 80)]
+    cases += [sample.case("idle_gap", "pipe", gap=gap) for gap in ("1us", "1ms", "100ms")]
+    load, gap = figures.figures_of([result(tmp_path, *cases)[0]])
+    text = drawing.inline_svg(load, layout, "f")
+    assert all(f">{word}<" in text for word in ("offered rate, of saturation", "20 %", "80 %"))
+    text = drawing.inline_svg(gap, layout, "g")
+    assert all(f">{word}<" in text for word in ("receiver idle for", "1 µs"))
 
 
 def test_further_workloads_are_in_no_figure(further):

@@ -10,7 +10,17 @@ import pytest
 from scipy.stats import binom
 
 import sample
-from results import BadResult, Estimate, Histogram, bucket_bounds, bucket_index, interval_rank, read, round_trip_over
+from results import (
+    BadResult,
+    Estimate,
+    Histogram,
+    bucket_bounds,
+    bucket_index,
+    interval_rank,
+    percentile_over,
+    read,
+    round_trip_over,
+)
 
 
 def spread_values(seed, count=3000):
@@ -234,6 +244,25 @@ def test_a_percentile_too_deep_for_one_launch_is_pooled_over_all(tmp_path):
     assert pooled.value == pytest.approx(exact, rel=1 / 128)
     assert not series.round_trip("p50_ns").pooled
     assert round_trip_over([series], "p999_ns") is None or not round_trip_over([series], "p999_ns").pooled
+
+
+def test_what_else_a_launch_timed_is_read_by_its_name(tmp_path):
+    path = tmp_path / "paced.json"
+    whole = sample.document("all_skipped")
+    case = sample.case("paced", "pipe", rate="50%")
+    records = [sample.launch(case, i + 1, i, numpy.random.default_rng(i), 20_000) for i in range(6)]
+    whole["benchmarks"] = records
+    path.write_text(json.dumps(whole))
+    (series,) = read(path).series
+    assert set(series.launches[0].samples) == {"response_ns", "service_ns", "send_lag_ns"}
+    for of, place in (("service_ns", 0), ("send_lag_ns", 1)):
+        p99 = [record["ipcmark"]["distributions"][place]["p99_ns"] for record in records]
+        assert percentile_over([series], of, "p99_ns").value == pytest.approx(numpy.median(p99))
+    assert percentile_over([series], "window_ns", "p99_ns") is None
+    records[3]["ipcmark"]["distributions"][1]["p99_ns"] = None  # pooled, for want of samples in one launch
+    path.write_text(json.dumps(whole))
+    assert percentile_over(read(path).series, "send_lag_ns", "p99_ns").pooled
+    assert not percentile_over(read(path).series, "service_ns", "p99_ns").pooled
 
 
 def test_capacity_is_the_least_and_the_most_over_launches(tmp_path):

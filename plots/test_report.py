@@ -324,6 +324,24 @@ def test_mixes_of_sizes_have_tables_of_their_own(rendered):
     assert "<small>mix 64:90+4Ki:10</small>" in capacity[: capacity.index("</section>")]
 
 
+def test_loads_and_gaps_stand_in_order_with_their_response_and_one_way_times(rendered):
+    whole, html, _ = rendered("load")
+    titles, rows = workload_table(html, "paced")
+    assert titles[1:4] == [["parameters"], ["response p50"], ["messages"]]
+    curve = rows["pipe", "block"]
+    assert [row[0][0].split(",")[0] for row in curve] == [f"rate {load}%" for load in sample.LOADS]
+    case = {"workload": "paced", "transport": "pipe", "rate": "20%", "arrivals": "poisson", "p99_bound": "100us"}
+    response = values_of(whole, lambda r: r["ipcmark"]["distribution"]["p50_ns"], **case)
+    assert curve[1][1] == text_and_interval(response, units.time, units.time_range)
+    assert curve[-1][1] == ["invalid"] and curve[-1][-1] == ["invalid"]
+    offered = titles.index(["offered"]) - 1
+    assert curve[1][offered] == [units.rate(numpy.median(values_of(whole, seen("offered"), **case)))]
+    titles, rows = workload_table(html, "idle_gap")
+    assert ["one-way p50"] in titles
+    gaps = [row[0][0] for row in rows["posix_shm", "futex"]]
+    assert gaps == [f"gap {gap}{cold}" for cold in ("", ", caches cold") for gap in sample.GAPS]
+
+
 def test_a_workload_nobody_has_heard_of_is_shown_with_what_it_observed(rendered):
     _, html, _ = rendered("further")
     titles, rows = workload_table(html, "gossip")

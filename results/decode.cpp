@@ -182,6 +182,9 @@ LaunchRecord decode_launch(const JsonNode& entry) {
           {each.at("name").text(), each.at("unit").text(), each.at("value").number()});
     }
   }
+  if (const auto further = node.find("distributions")) {
+    measurement.further_distributions = list_of<Distribution>(*further, decode_distribution);
+  }
   if (const auto distribution = node.nullable("distribution")) {
     measurement.distribution = decode_distribution(*distribution);
   }

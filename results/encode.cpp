@@ -171,6 +171,11 @@ Json encode(const LaunchRecord& launch) {
                  {"integrity", encode(measurement.integrity)},
                  {"verdict", encode(measurement.verdict)}};
   if (!measurement.observations.empty()) record["observations"] = encode(measurement.observations);
+  if (!measurement.further_distributions.empty()) {
+    Json further = Json::array();
+    for (const Distribution& each : measurement.further_distributions) further.push_back(encode(each));
+    record["distributions"] = std::move(further);
+  }
   record["distribution"] = measurement.distribution ? encode(*measurement.distribution) : Json();
   return record;
 }

@@ -116,7 +116,11 @@ inline LaunchRecord stream_launch(unsigned round, double slower, std::mt19937_64
   m.messages = 100000;
   m.span_ns = m.messages * static_cast<std::uint64_t>(1100 * slower) + random() % 5000000;
   m.bytes = 4096 * m.messages;
-  if (round % 2 == 0) m.distribution = distribution_of("window_ns", 70000, 150, random);
+  if (round % 2 == 0) {
+    m.distribution = distribution_of("window_ns", 70000, 150, random);
+    m.further_distributions = {distribution_of("service_ns", 2000, 12000, random),
+                               distribution_of("send_lag_ns", 90, 50, random)};
+  }
   m.roles = {role("sender 0", -1, m.messages, m.span_ns), role("receiver 1", -1, m.messages, m.span_ns)};
   m.roles[1].empty_tries = 12;
   m.roles[1].work_done = 120;

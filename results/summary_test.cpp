@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "results/knee.h"
 #include "results/sample_results.h"
 
 namespace ipcmark {
@@ -105,6 +106,49 @@ TEST(Summary, TakesAnObservationOverTheLaunchesThatMadeIt) {
   EXPECT_EQ(summary.observations[1].unit, "messages");
   EXPECT_EQ(summary.observations[1].statistic.max, 30);
   EXPECT_EQ(summary.observations[1].statistic.launches, 3u);
+}
+
+CaseSummary load(std::uint64_t rate, double p99_ns, Grade grade = Grade::ok, double saturation = 1e4) {
+  CaseSummary summary;
+  summary.benchmark_case = {
+      .workload = "paced", .transport = "pipe", .rate = {rate}, .p99_bound_ns = 1'000'000};
+  const auto offered = static_cast<double>(rate);
+  summary.observations = {{"offered", "messages_per_second", {.median = offered, .interval = {}}},
+                          {"saturation", "messages_per_second", {.median = saturation, .interval = {}}}};
+  summary.p99_ns = Statistic{.median = p99_ns, .interval = {}};
+  summary.verdict.grade = grade;
+  return summary;
+}
+
+TEST(Knee, IsTheHighestRateWhosePercentileStaysUnderTheBound) {
+  std::vector<CaseSummary> curve{load(3'000, 2e6), load(1'000, 1e4), load(2'000, 9e5, Grade::noisy)};
+  ASSERT_EQ(find_knees(curve).size(), 1U);
+  EXPECT_EQ(find_knees(curve).front().knee, &curve[2]);
+  EXPECT_EQ(find_knees(curve).front().lightest, &curve[1]);
+  // What did not achieve its rate is no evidence, and neither is a percentile that was withheld.
+  curve[2].verdict.grade = Grade::invalid;
+  EXPECT_EQ(find_knees(curve).front().knee, &curve[1]);
+  curve[1].p99_ns.reset();
+  EXPECT_EQ(find_knees(curve).front().knee, nullptr);
+  curve[1].pooled =
+      PooledPercentiles{.p50_ns = {}, .p90_ns = {}, .p99_ns = 5e4, .p999_ns = {}, .launches_pooled = 6};
+  EXPECT_EQ(find_knees(curve).front().knee, &curve[1]);
+}
+
+TEST(Knee, IsByTheShareOfSaturationWhichWanders) {
+  const std::vector<CaseSummary> curve{load(8'500, 1e4, Grade::ok, 1e4), load(8'100, 1e4, Grade::ok, 9e3)};
+  EXPECT_EQ(find_knees(curve).front().knee, &curve[1]);
+  EXPECT_EQ(find_knees(curve).front().lightest, &curve[0]);
+}
+
+TEST(Knee, IsLookedForInEachCurveApartAndOnlyUnderABound) {
+  std::vector<CaseSummary> all{load(1'000, 1e4), load(2'000, 1e4), load(1'000, 1e4), load(1'000, 1e4)};
+  all[2].benchmark_case.transport = "tcp";
+  all[3].benchmark_case.p99_bound_ns = 0;
+  const auto knees = find_knees(all);
+  ASSERT_EQ(knees.size(), 2U);
+  EXPECT_EQ(knees[0].knee, &all[1]);
+  EXPECT_EQ(knees[1].knee, &all[2]);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 #include "workloads/burst.h"
 #include "workloads/client_server.h"
 #include "workloads/cross.h"
+#include "workloads/idle_gap.h"
+#include "workloads/paced.h"
 #include "workloads/pipeline.h"
 #include "workloads/setup.h"
 #include "workloads/state.h"
@@ -21,6 +23,7 @@ std::vector<WorkloadEntry> erased_workloads() {
   return {
       erased_workload_entry<Broadcast>(),    erased_workload_entry<Burst>(),
       erased_workload_entry<ClientServer>(), erased_workload_entry<Cross>(),
+      erased_workload_entry<IdleGap>(),      erased_workload_entry<Paced>(),
       erased_workload_entry<Pipeline>(),     erased_workload_entry<Setup>(),
       erased_workload_entry<State>(),
   };

@@ -19,8 +19,10 @@ struct TrialOptions {
   std::uint64_t fixed_messages = 0;      // > 0: exactly these in the timed part, no warm-up
   // > 0: of the fixed messages only as many as take about this long; a few go before, to learn the pace.
   std::uint64_t fixed_within_ns = 0;
+  std::uint64_t least_messages = 1;  // in the timed part, however long they take
   std::uint64_t most_messages = std::numeric_limits<std::uint64_t>::max();  // in any phase
   bool every_byte = false;  // a verified launch: compare each byte instead of stamp and sum
+  std::uint64_t seed = 0;   // of whatever is drawn in a launch
 };
 
 // Readings of now_ns().
@@ -83,8 +85,9 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
                           options.most_messages);
     }
     role.board().warm_up_messages = moved;
-    timed_messages = std::max<std::uint64_t>(
-        1, static_cast<std::uint64_t>(static_cast<double>(options.timed_ns) / ns_per_message));
+    timed_messages =
+        std::max(options.least_messages,
+                 static_cast<std::uint64_t>(static_cast<double>(options.timed_ns) / ns_per_message));
   }
   run_phase(PhaseKind::timed, std::min(timed_messages, options.most_messages));
 }

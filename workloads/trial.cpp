@@ -64,6 +64,21 @@ std::optional<CapacityFacts::Limit> limit_from(const RoleBoard& role) {
   return CapacityFacts::Limit{role.limit_value, role.limit_unit, role.limit_source};
 }
 
+Distribution distribution_of(const Histogram& histogram, std::string_view of,
+                             std::uint64_t messages_per_sample) {
+  return {.of = std::string(of),
+          .messages_per_sample = messages_per_sample,
+          .count = histogram.count(),
+          .min_ns = histogram.min_ns(),
+          .max_ns = histogram.max_ns(),
+          .mean_ns = histogram.mean_ns(),
+          .p50_ns = histogram.percentile(0.5),
+          .p90_ns = histogram.percentile(0.9),
+          .p99_ns = histogram.percentile(0.99),
+          .p999_ns = histogram.percentile(0.999),
+          .histogram = histogram.encode()};
+}
+
 // Of all roles that took samples; nullopt when none did.
 std::optional<Distribution> distribution_of(const LaunchBoard& board, std::size_t roles,
                                             std::string_view of) {
@@ -76,17 +91,7 @@ std::optional<Distribution> distribution_of(const LaunchBoard& board, std::size_
     histogram.merge(role.histogram);
   }
   if (messages_per_sample == 0) return std::nullopt;
-  return Distribution{.of = std::string(of),
-                      .messages_per_sample = messages_per_sample,
-                      .count = histogram.count(),
-                      .min_ns = histogram.min_ns(),
-                      .max_ns = histogram.max_ns(),
-                      .mean_ns = histogram.mean_ns(),
-                      .p50_ns = histogram.percentile(0.5),
-                      .p90_ns = histogram.percentile(0.9),
-                      .p99_ns = histogram.percentile(0.99),
-                      .p999_ns = histogram.percentile(0.999),
-                      .histogram = histogram.encode()};
+  return distribution_of(histogram, of, messages_per_sample);
 }
 
 }  // namespace
@@ -121,6 +126,10 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
     dropped += role.dropped;
     sent_bytes += role.timed_bytes;
     if (kinds[i].counts) measurement.messages += role.timed_messages;
+    for (const FurtherSamples& further : role.further) {
+      if (further.of[0] == '\0') continue;
+      measurement.further_distributions.push_back(distribution_of(further.histogram, further.of, 1));
+    }
     if (role.begin_ns == 0) continue;
     span = {std::min(span.begin_ns, role.begin_ns), std::max(span.end_ns, role.end_ns)};
     std::uint64_t& first = kinds[i].sends ? first_send_ns : first_receipt_ns;
@@ -166,6 +175,13 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
                     integrity.checked)};
   }
   measurement.verdict = judge_launch(benchmark_case, measurement);
+  for (const RoleBoard& role : std::span(board->roles, kinds.size())) {
+    if (role.invalid[0] == '\0') continue;
+    Verdict& verdict = measurement.verdict;
+    if (verdict.grade == Grade::ok) verdict.reasons.clear();
+    verdict.grade = Grade::invalid;
+    verdict.reasons.insert(verdict.reasons.begin(), role.invalid);
+  }
   if (std::string remark = workload->remark(benchmark_case, *board); !remark.empty()) {
     // First, but not before what made the launch noisy or invalid.
     std::vector<std::string>& reasons = measurement.verdict.reasons;

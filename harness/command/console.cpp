@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "harness/text.h"
+#include "results/knee.h"
 
 namespace ipcmark {
 namespace {
@@ -43,6 +44,8 @@ std::string observed(const ObservationSummary& observation) {
   if (observation.unit == "ns" || observation.unit.starts_with("ns,"))
     return fmt::format("{} {}", observation.name, format_ns(value));
   if (observation.unit == "ratio") return fmt::format("{} {:.3g}", observation.name, value);
+  if (observation.unit == "messages_per_second")
+    return fmt::format("{} {}/s", observation.name, format_si(value));
   if (observation.unit == "1: yes" && (value == 0 || value == 1))
     return fmt::format("{} {}", observation.name, value == 1 ? "yes" : "no");
   return fmt::format("{} {} {}", observation.name,
@@ -104,7 +107,10 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
     shown.push_back(&summary);
   }
   const bool times = shows_times(*shown.front());
-  const std::string of = workload == "ping_pong" ? "RTT " : "";
+  const std::string of = workload == "ping_pong"  ? "RTT "
+                         : workload == "paced"    ? "response "
+                         : workload == "idle_gap" ? "one-way "
+                                                  : "";
   rows.front().assign(parameter_heads.begin(), parameter_heads.end());
   for (const std::string& head :
        {times ? of + "p50" : std::string("messages"), times ? of + "p99" : std::string("payload"),
@@ -150,6 +156,22 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
     text += '\n';
   }
   return text;
+}
+
+std::string line_of(const Knee& knee) {
+  Case c = knee.lightest->benchmark_case;
+  const std::string bound = exact_duration(c.p99_bound_ns);
+  c.rate = {};
+  c.p99_bound_ns = 0;
+  std::vector<std::string> words = parameters_of(c);
+  std::erase(words, "");
+  const std::string curve = join(words, " ");
+  const CaseSummary& seen = knee.knee != nullptr ? *knee.knee : *knee.lightest;
+  const std::string rate = fmt::format("{}/s", format_si(offered_per_second(seen)));
+  if (knee.knee == nullptr) return fmt::format("{}: p99 under {} at no load from {} on", curve, bound, rate);
+  const Rate asked = seen.benchmark_case.rate;
+  return fmt::format("{}: p99 under {} up to {}{}", curve, bound,
+                     asked.percent ? to_string(asked) + " of saturation, " : "", rate);
 }
 
 }  // namespace
@@ -216,6 +238,7 @@ std::string case_table(const std::vector<CaseSummary>& summaries, bool colour, s
   for (const std::string& workload : workloads) text += group_of(workload, summaries, colour, columns);
   for (const CaseSummary& summary : summaries)
     pooled = pooled || (!summary.p99_ns && summary.pooled && summary.pooled->p99_ns);
+  for (const Knee& knee : find_knees(summaries)) text += fmt::format("knee  {}\n", line_of(knee));
   if (pooled) text += "* from the samples of all launches together: a single launch has too few\n";
   return text;
 }

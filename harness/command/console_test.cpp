@@ -149,6 +149,29 @@ TEST(CaseTable, ColoursNothingUnlessAsked) {
   EXPECT_THAT(case_table({ping_pong("pipe")}, true, 0), HasSubstr("\x1b[32mok\x1b[0m"));
 }
 
+CaseSummary paced(std::uint64_t percent, double p99_ns) {
+  CaseSummary summary = ping_pong("pipe");
+  summary.benchmark_case.workload = "paced";
+  summary.benchmark_case.rate = {percent, true};
+  summary.benchmark_case.p99_bound_ns = 1'000'000;
+  summary.observations = {
+      {"saturation", "messages_per_second", statistic(2e6)},
+      {"offered", "messages_per_second", statistic(20'000 * static_cast<double>(percent))}};
+  summary.p99_ns = statistic(p99_ns);
+  return summary;
+}
+
+TEST(CaseTable, EndsWithTheKneeOfEachLoadCurve) {
+  const std::string curve = "knee  pipe 64 B default block copy same_l3: p99 ";
+  EXPECT_EQ(lines_of(case_table({paced(50, 1e5), paced(80, 9e5), paced(90, 2e6)}, false, 0)).back(),
+            curve + "under 1ms up to 80% of saturation, 1.60 M/s");
+  EXPECT_EQ(lines_of(case_table({paced(50, 3e6), paced(80, 9e6)}, false, 0)).back(),
+            curve + "under 1ms at no load from 1.00 M/s on");
+  const std::string table = case_table({paced(50, 1e5)}, false, 0);
+  EXPECT_THAT(table, HasSubstr("response p99"));
+  EXPECT_THAT(table, HasSubstr("offered 1.00 M/s"));
+}
+
 TEST(CaseTable, OfNothingIsEmpty) { EXPECT_EQ(case_table({}, false, 0), ""); }
 
 RunProgress progress_at(double elapsed_s, std::string_view id = "workload:stream/transport:pipe") {

@@ -252,7 +252,9 @@ class Run {
     const TrialContext context = workbench_.context(planned.benchmark_case, interruption_.fd());
     const std::string started = iso_time_now();
     TrialOutcome outcome = run_as_benchmark(planned.id, [&] {
-      return run_trial(planned.benchmark_case, planned.role_pus, {.timed_ns = plan_.min_time_ns}, context);
+      // One seed a round: all cases of it have the same arrivals.
+      return run_trial(planned.benchmark_case, planned.role_pus,
+                       {.timed_ns = plan_.min_time_ns, .seed = plan_.seed + round}, context);
     });
     if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
       fail(planned, round, *failure);

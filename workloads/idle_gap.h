@@ -1,0 +1,47 @@
+// idle_gap: how long a message takes to a receiver that has been idle. The next message is sent `gap` after
+// the receiver said that it turns to waiting for it, so that it has waited that long; by then a processor may
+// have gone into a deep sleep, and other work may have had its caches. The samples run from the begin of
+// sending to the end of receiving, by the clock of both roles: a time below zero makes the launch invalid.
+//
+// With caches:cold each side writes memory of twice the size of its second-level cache between two messages,
+// before the gap: what the first two levels then hold is not the mechanism's, neither its code nor its data.
+//
+// The sender waits out the gap at its processor. At least `fewest_gaps` messages are timed.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "workloads/any_work.h"
+#include "workloads/stamp_log.h"
+
+namespace ipcmark {
+
+class IdleGap final : public AnyWork {
+ public:
+  static constexpr std::string_view name = "idle_gap";
+  static constexpr std::string_view samples = "one_way_ns";
+  static constexpr std::array<std::string_view, 2> takes{"gap", "caches"};
+  static constexpr bool one_clock = false;
+
+  static std::vector<RoleKind> roles(const Case&);
+  static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
+
+  IdleGap(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);
+
+  unsigned links() const override { return 1; }
+  unsigned senders_of(unsigned) const override { return 1; }
+  void open(Role& role) override;
+  void run(Role& role) override;
+
+ private:
+  void send(Role& role);
+  void receive(Role& role);
+  void report(Role& role, std::uint64_t messages);
+
+  StampLog log_{2};
+  std::optional<AnyEnd> end_;
+};
+
+}  // namespace ipcmark
