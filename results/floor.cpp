@@ -32,10 +32,13 @@ bool spins(Wait wait) { return wait == Wait::spin || wait == Wait::yield || wait
 
 bool is_called(const RoleReport& role, std::string_view kind) { return role.role.starts_with(kind); }
 
-// Who answers role 0.
+bool is_one_way(const Measurement& measurement) { return measurement.distribution->of == "one_way_ns"; }
+
+// Who answers role 0, or only receives from it.
 const RoleReport* answering(const Measurement& measurement) {
   if (!measurement.distribution || measurement.roles.size() < 2) return nullptr;
-  if (measurement.distribution->of == "round_trip_ns") return &measurement.roles[1];
+  if (measurement.distribution->of == "round_trip_ns" || is_one_way(measurement))
+    return &measurement.roles[1];
   if (measurement.distribution->of != "call_ns") return nullptr;
   const auto server = std::ranges::find_if(measurement.roles,
                                            [](const RoleReport& role) { return is_called(role, "server"); });
@@ -50,21 +53,24 @@ std::optional<Floor> latency_floor(const Floors& floors, std::span<const LaunchR
   if (answers == nullptr || moves_nothing(launch.benchmark_case)) return std::nullopt;
   const int first = pu_of(launch.measurement.roles.front()), second = pu_of(*answers);
   if (first < 0 || second < 0) return std::nullopt;
+  const bool one_way = is_one_way(launch.measurement);
+  const double ways = one_way ? 1 : 2;
   if (first == second) {
     const Floors::OnPu* const pu = on(floors, first);
     if (pu == nullptr) return std::nullopt;
-    return Floor{"two context switches", 2 * pu->context_switch_ns};
+    return Floor{one_way ? "a context switch" : "two context switches", ways * pu->context_switch_ns};
   }
   const Floors::Between* const pair = between(floors, first, second);
   if (pair == nullptr) return std::nullopt;
-  if (!spins(launch.benchmark_case.receive_wait)) return Floor{"two wake-ups", 2 * pair->futex_wake_ns};
+  if (!spins(launch.benchmark_case.receive_wait))
+    return Floor{one_way ? "a wake-up" : "two wake-ups", ways * pair->futex_wake_ns};
   std::vector<double> round_trips;
   for (const LaunchRecord* each : launches) {
     if (each->measurement.cache_line_round_trip_ns > 0)
       round_trips.push_back(each->measurement.cache_line_round_trip_ns);
   }
-  return Floor{"cache-line round trip",
-               round_trips.empty() ? pair->cache_line_round_trip_ns : median(round_trips)};
+  const double round_trip_ns = round_trips.empty() ? pair->cache_line_round_trip_ns : median(round_trips);
+  return Floor{one_way ? "half a cache-line round trip" : "cache-line round trip", ways / 2 * round_trip_ns};
 }
 
 std::optional<Floor> throughput_floor(const Floors& floors, std::span<const LaunchRecord* const> launches) {

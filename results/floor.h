@@ -15,8 +15,9 @@ struct Floor {
 };
 
 // Under a round trip or a call, by how the receiver waits: on one PU two context switches; between two that
-// spin the median over launches of the cache line's own round trip; else two wake-ups. nullopt: the case has
-// no round trips, is not pinned, or its PUs were not measured. Launches of one case, at least one.
+// spin the median over launches of the cache line's own round trip; else two wake-ups. Under a one-way time
+// half of that. nullopt: the case times neither, is not pinned, or its PUs were not measured. Launches of one
+// case, at least one.
 std::optional<Floor> latency_floor(const Floors& floors, std::span<const LaunchRecord* const> launches);
 
 // Under the time per message of stream, mailbox and pairs: each sender writes the payload (--touch full) and

@@ -56,6 +56,20 @@ TEST(CaseFloor, OnOneProcessorIsTwoContextSwitches) {
   EXPECT_EQ(latency(round_trips_on(1, 1))->ns, 2 * 1260);
 }
 
+TEST(CaseFloor, OfOneWayIsHalfOfARoundTrips) {
+  const auto one_way_on = [](int first_pu, int second_pu, Wait wait) {
+    LaunchRecord launch = round_trips_on(first_pu, second_pu, wait);
+    launch.measurement.distribution->of = "one_way_ns";
+    return latency(launch);
+  };
+  EXPECT_EQ(one_way_on(0, 1, Wait::block)->what, "a wake-up");
+  EXPECT_EQ(one_way_on(0, 1, Wait::block)->ns, 4400);
+  EXPECT_EQ(one_way_on(0, 1, Wait::spin)->what, "half a cache-line round trip");
+  EXPECT_EQ(one_way_on(0, 1, Wait::spin)->ns, 310.5 / 2);
+  EXPECT_EQ(one_way_on(1, 1, Wait::block)->what, "a context switch");
+  EXPECT_EQ(one_way_on(1, 1, Wait::block)->ns, 1260);
+}
+
 TEST(CaseFloor, IsNotMadeUpWhereItWasNotMeasured) {
   EXPECT_FALSE(latency(round_trips_on(0, 7)));
   EXPECT_FALSE(latency(round_trips_on(7, 7)));
