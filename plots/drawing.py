@@ -20,7 +20,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 import svg
 import units
-from figures import RENDEZVOUS, TRANSPORTS, UNBOUNDED, DotRow, Figure, Line, Panel
+from figures import RENDEZVOUS, TRANSPORTS, UNBOUNDED, DotRow, Figure, Line, Panel, nines_text
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5c6670", "#e4e7eb", "#fffffe"
 
@@ -186,6 +186,8 @@ def tick_text(kind: str, value: float) -> str:
         return units.count(round(value))
     if kind == "load":
         return f"{value:.0f} %"
+    if kind == "nines":
+        return nines_text(value)
     if kind == "bandwidth":
         return f"{value / 1e9:g}"
     number, unit = {"time": units.time, "gap": units.time, "rate": units.rate}[kind](value).split(" ")
@@ -199,6 +201,7 @@ AXIS_TITLES = {
     "messages": "messages that fit",
     "load": "offered rate, of saturation",
     "gap": "receiver idle for",
+    "nines": "share of messages that took at most so long",
     "time": "time",
     "rate": "messages per second",
     "bandwidth": "GB/s",
@@ -411,6 +414,8 @@ def _x_ticks(panel: Panel, sizes: list[float], x_axis: XAxis, width: float):
         ticks = [20.0 * i for i in range(round(high / 20) + 1) if 20.0 * i <= high]
     elif panel.x == "gap":
         ticks = [10.0**e for e in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+    elif panel.x == "nines":
+        ticks = [10.0**e for e in range(0, 13) if 10.0**e <= high]
     elif panel.x == "bytes":
         ticks = sizes
         powers = [2.0**e for e in range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)]

@@ -21,6 +21,7 @@ from results import (
     merge_capacities,
     percentile_over,
     round_trip_over,
+    spectrum_over,
 )
 
 SPINNING = ("spin", "yield", "adaptive")
@@ -75,7 +76,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """x: bytes | messages | load | gap; y: time | rate | bandwidth. row: panels of one row share their y axis."""
+    """x: bytes | messages | load | gap | nines; y: time | rate | bandwidth. row: panels of one row share their y axis."""
 
     title: str
     row: int
@@ -256,7 +257,7 @@ class Metric:
     title: str
     workload: str
     y: str
-    of: object  # (list[CaseSeries]) -> Estimate | None
+    of: object  # (list[CaseSeries]) -> Estimate | None; of a spectrum a list of them
 
 
 RTT_P50 = Metric("RTT p50", "ping_pong", "time", lambda series: round_trip_over(series, "p50_ns"))
@@ -441,11 +442,13 @@ def by_capacity(entries: list[Entry]) -> list[Figure]:
 
 
 SWEPT = ("rate", "gap")  # parameters along which cases are put in order
+USUAL_RATE = "50%"  # where nobody asked for one
 
 
 def rate_order(rate: str) -> tuple:
     """Rates by the second first, then those in percent."""
-    return (rate.endswith("%"), float(rate.rstrip("%") or 0))
+    rate = rate or USUAL_RATE
+    return (rate.endswith("%"), float(rate.rstrip("%")))
 
 
 # --- load -----------------------------------------------------------------------------------------------------------
@@ -563,6 +566,119 @@ def knee_text(line: list[Entry], knee: Entry | None) -> str:
         return f"{label} at none of these loads"
     offered = knee.series.observations["offered", "messages_per_second"]
     return f"{label} {load_of(knee.series):.0f} %, {units.rate(offered.value)}"
+
+
+# --- percentile spectra ---------------------------------------------------------------------------------------------
+
+NINES = (1, 4 / 3, 2, 4, 10, 20, 50, *(step * 10.0**e for e in range(2, 7) for step in (1, 2, 5)))  # 1 / (1 - fraction)
+HOW_TO_READ_SPECTRUM = (
+    "Each step of the axis to the right is a ten times rarer delay. The samples of all launches are pooled, and a line ends "
+    "where fewer than 100 of them lie beyond; thin bars: the range over single launches. Hollow marks: noisy."
+)
+
+
+def spectrum_metric(title: str, workload: str, samples: str) -> Metric:
+    fractions = tuple(1 - 1 / x for x in NINES)
+    return Metric(title, workload, "time", lambda series: spectrum_over(series, samples, fractions))
+
+
+RTT_SPECTRUM = spectrum_metric("RTT", "ping_pong", "round_trip_ns")
+LOAD_SPECTRA = (
+    spectrum_metric("Response time", "paced", "response_ns"),
+    spectrum_metric("Service time", "paced", "service_ns"),
+)
+
+
+def spectrum_points(group: list[Entry], metric: Metric) -> list[Point]:
+    """None where the samples do not even reach from the median to a tail."""
+    noisy = any(entry.grade == "noisy" for entry in group)
+    points = [Point(x, value, noisy) for x, value in zip(NINES, metric.of([entry.series for entry in group]))]
+    return points if points and points[-1].x > 2 else []
+
+
+def round_trip_spectra(entries: list[Entry]) -> list[Figure]:
+    """Of the small size under the usual conditions, as the overview; a figure for each placement."""
+    chosen = [entry for entry in entries if entry.case.workload == "ping_pong"]
+    rest = usual_conditions(chosen)
+    chosen = [entry for entry in chosen if conditions(entry.case) == rest]
+    size = small_size(chosen)
+    chosen = [entry for entry in chosen if entry.case.message_bytes == size]
+    figures = []
+    for (placement,), group in groups_by(chosen, lambda case: (case.placement,)):
+        drawn, invalid = split_invalid(group)
+        panels = line_panels(drawn, [RTT_SPECTRUM], "nines", spectrum_points)
+        if not panels:
+            continue
+        special = conditions_text(rest)
+        figures.append(
+            Figure(
+                name="-".join(filter(None, ("rtt-spectrum", slug(placement), slug(special)))),
+                title=f"Round-trip time, percentile by percentile, {units.message_size(size)} messages",
+                subtitle=", ".join(filter(None, (placement_text(placement), special))),
+                caption=f"A flat line is a mechanism that keeps its time. {HOW_TO_READ_SPECTRUM}",
+                alt=describe(panels),
+                notes=notes_of(invalid),
+                panels=panels,
+            )
+        )
+    return figures
+
+
+def load_spectra(entries: list[Entry]) -> list[Figure]:
+    """Response and service side by side, at the highest rate that every line bore."""
+    figures = []
+    chosen = [entry for entry in entries if entry.case.workload == "paced"]
+
+    def key(case):
+        return (case.placement, case.message_bytes, *conditions(case, but=("rate", "p99_bound")))
+
+    for (placement, size, *rest), group in groups_by(chosen, key):
+        names = {line_key(entry) for entry in group if entry.grade != "invalid"}
+        by_rate: dict[str, dict[tuple, Entry]] = {}
+        for entry in group:
+            if entry.grade != "invalid":
+                by_rate.setdefault(entry.case.rate, {})[line_key(entry)] = entry
+        borne = [rate for rate, lines in by_rate.items() if lines.keys() == names]
+        if not borne:
+            continue
+        rate = max(borne, key=rate_order)
+        panels = []
+        for column, metric in enumerate(LOAD_SPECTRA):
+            drawn = tuple(
+                Line(entry.case.transport, line_label(entry.case, entry.source, None), tuple(points))
+                for _, entry in sorted(by_rate[rate].items())
+                if (points := spectrum_points([entry], metric))
+            )
+            if drawn:
+                panels.append(Panel(metric.title, 0, column, "nines", metric.y, drawn))
+        if not panels:
+            continue
+        special = conditions_text(tuple(rest))
+        offered = rate_text(rate)
+        figures.append(
+            Figure(
+                name="-".join(filter(None, ("load-spectrum", f"{size}B", slug(placement), slug(special)))),
+                title=f"Response and service time at {offered}, percentile by percentile, {units.message_size(size)} messages",
+                subtitle=", ".join(filter(None, (placement_text(placement), special))),
+                caption=f"{offered[0].upper()}{offered[1:]} is the highest rate measured that all lines bore. What the service "
+                "time leaves out, because its clock starts only when the sender gets to sending, is the distance between "
+                f"the panels. {HOW_TO_READ_SPECTRUM}",
+                alt=describe(tuple(panels)),
+                notes=(),
+                panels=tuple(panels),
+            )
+        )
+    return figures
+
+
+def rate_text(rate: str) -> str:
+    rate = rate or USUAL_RATE
+    return f"{rate[:-1]} % of saturation" if rate.endswith("%") else f"{units.significant(float(rate))} messages a second"
+
+
+def nines_text(x: float) -> str:
+    """'99.9 %' for 1000."""
+    return f"{round(100 * (1 - 1 / x), 6):g} %"
 
 
 # --- gaps -----------------------------------------------------------------------------------------------------------
@@ -824,6 +940,8 @@ def describe(panels: tuple[Panel, ...]) -> str:
                 return f"{x:.0f} % load"
             if panel.x == "gap":
                 return f"a gap of {units.time(x)}"
+            if panel.x == "nines":
+                return nines_text(x)
             return units.message_size(int(x)) if panel.x == "bytes" else units.plural(round(x), "message")
 
         parts.append(
@@ -885,6 +1003,7 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
             "Each row is one transport and way of waiting, timed from the first send to the last message received. "
             "Further right is faster; one step of the axis is a factor.",
         ),
+        *round_trip_spectra(entries),
         *by_size(
             entries,
             "rtt-by-size",
@@ -905,6 +1024,7 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
         *by_capacity(entries),
         *wait_strategies(entries),
         *by_load(entries),
+        *load_spectra(entries),
         *by_gap(entries),
     ]
     return named_apart(figures)

@@ -392,6 +392,24 @@ def percentile_over(series: list[CaseSeries], samples: str, percentile: str) -> 
     return Estimate(pooled, None, None, pooled, pooled, len(taken), pooled=True)
 
 
+def spectrum_over(series: list[CaseSeries], samples: str, fractions: tuple[float, ...]) -> list[Estimate]:
+    """A percentile for each fraction, as far as 100 samples lie beyond, of all launches pooled; minimum and maximum are
+    the range over the launches, if all reach as far by themselves."""
+    taken = [launch.samples[samples].histogram for one in series for launch in one.launches if samples in launch.samples]
+    pooled = Histogram()
+    for one in taken:
+        pooled = pooled.merged(one)
+    spectrum = []
+    for fraction in fractions:
+        value = pooled.percentile(fraction)
+        if value is None:
+            break
+        alone = [one.percentile(fraction) for one in taken]
+        low, high = (value, value) if None in alone else (min(alone), max(alone))
+        spectrum.append(Estimate(value, None, None, low, high, len(taken), pooled=True))
+    return spectrum
+
+
 @dataclass(frozen=True)
 class Failure:
     case_id: str

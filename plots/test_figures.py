@@ -12,7 +12,7 @@ import drawing
 import figures
 import sample
 import units
-from results import read
+from results import Histogram, bucket_bounds, read
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -67,6 +67,8 @@ def test_the_quick_suite_gives_every_kind_of_figure_under_stable_names(quick):
     assert [figure.name for figure in drawn] == [
         "rtt-overview",
         "throughput-overview",
+        "rtt-spectrum-same_pu",
+        "rtt-spectrum-same_l3",
         "rtt-by-size-same_l3",
         "throughput-by-size-same_l3",
         "capacity-64B-same_l3",
@@ -135,7 +137,11 @@ def test_placements_waits_and_conditions_do_not_share_a_panel(tmp_path):
 
 def test_one_size_makes_no_figure_over_size(tmp_path):
     file, _ = result(tmp_path, sample.case("ping_pong", "pipe"), sample.case("stream", "pipe"))
-    assert [figure.name for figure in figures.figures_of([file])] == ["rtt-overview", "throughput-overview"]
+    assert [figure.name for figure in figures.figures_of([file])] == [
+        "rtt-overview",
+        "throughput-overview",
+        "rtt-spectrum-same_l3",
+    ]
 
 
 def test_nothing_measured_makes_no_figure(tmp_path):
@@ -145,11 +151,12 @@ def test_nothing_measured_makes_no_figure(tmp_path):
 def test_invalid_results_are_listed_and_not_drawn_and_noisy_ones_marked(tmp_path):
     cases = [sample.case("ping_pong", "pipe", size) for size in (64, 1024, 4096)]
     file, _ = result(tmp_path, *cases, grades={0: "noisy", 1: "invalid"})
-    overview, by_size = figures.figures_of([file])
+    overview, spectrum, by_size = figures.figures_of([file])
     for panel in by_size.panels:
         assert [(point.x, point.noisy) for point in panel.lines[0].points] == [(64, True), (4096, False)]
     assert by_size.notes == ("Not drawn, because invalid: pipe (block), 1 KiB, ping_pong.",)
     assert overview.rows[0].dots[0].noisy
+    assert all(point.noisy for point in spectrum.panels[0].lines[0].points)
 
 
 def test_only_invalid_results_leave_no_empty_figure(tmp_path):
@@ -342,7 +349,7 @@ FURTHER = (
 )
 
 
-# --- load and gaps ---
+# --- load ---
 
 
 def load_case(transport, load, **other):
@@ -360,7 +367,7 @@ def percentiles_of(whole, case, samples, key):
 def test_a_load_curve_has_response_and_service_times_over_the_share_of_saturation(tmp_path):
     cases = [load_case("pipe", load, p99_bound="100us") for load in (50, 5, 80, 120)] + [load_case("tcp", 50, p99_bound="100us")]
     file, whole = result(tmp_path, *cases, grades={2: "noisy", 3: "invalid"})
-    (figure,) = figures.figures_of([file])
+    figure, _ = figures.figures_of([file])
     assert figure.name == "load-64B-same_l3-arrivals-poisson-100us"
     titles = [(panel.title, panel.row, panel.column) for panel in figure.panels]
     assert titles == [("Response p50", 0, 0), ("Service p50", 0, 1), ("Response p99", 1, 0), ("Service p99", 1, 1)]
@@ -380,7 +387,7 @@ def test_a_load_curve_has_response_and_service_times_over_the_share_of_saturatio
 def test_the_knee_is_the_highest_load_whose_response_stays_under_the_bound(tmp_path, bound, knee):
     cases = [load_case("pipe", load, p99_bound=bound) for load in (5, 50, 80, 120)]
     file, _ = result(tmp_path, *cases, grades={3: "invalid"})
-    (figure,) = figures.figures_of([file])
+    figure, _ = figures.figures_of([file])
     for panel in figure.panels:
         assert [round(point.x) for point in panel.lines[0].points if point.ringed] == ([knee] if knee else [])
     words = f"pipe block {knee} %, " if knee else "pipe block at none of these loads"
@@ -389,7 +396,50 @@ def test_the_knee_is_the_highest_load_whose_response_stays_under_the_bound(tmp_p
 
 def test_arrivals_and_bounds_do_not_share_a_load_curve(tmp_path):
     cases = [load_case("pipe", load) | other for load in (5, 50) for other in ({}, {"arrivals": "burst", "burst": 4}, {"p99_bound": "1ms"})]
-    assert len(figures.figures_of([result(tmp_path, *cases)[0]])) == 3
+    drawn = figures.figures_of([result(tmp_path, *cases)[0]])
+    assert len([figure for figure in drawn if not figure.name.startswith("load-spectrum")]) == 3
+
+
+# --- percentile spectra ---
+
+
+def test_a_spectrum_pools_its_launches_as_far_as_100_samples_lie_beyond(tmp_path):
+    cases = [sample.case("ping_pong", "pipe", size) for size in (64, 4096)] + [sample.case("ping_pong", "tcp", wait="spin")]
+    file, whole = result(tmp_path, *cases)
+    (figure,) = (one for one in figures.figures_of([file]) if one.name == "rtt-spectrum-same_l3")
+    assert [(panel.title, panel.column) for panel in figure.panels] == [("RTT · waits asleep", 0), ("RTT · waits spinning", 1)]
+    (line,) = figure.panels[0].lines
+    held = values_of(whole, cases[0], lambda record: Histogram.decode(record["ipcmark"]["distribution"]["histogram"]))
+    pooled = numpy.sort([x for one in held for i, n in one.counts.items() for x in [sum(bucket_bounds(i)) / 2] * n])
+    assert len(pooled) == 66_000
+    assert [point.x for point in line.points] == [x for x in figures.NINES if 66_000 / x >= 100]
+    for point in line.points:
+        assert point.y.value == pytest.approx(numpy.quantile(pooled, 1 - 1 / point.x, method="inverted_cdf"), rel=0.02)
+        alone = [one.percentile(1 - 1 / point.x) for one in held]
+        if None not in alone:
+            assert (point.y.minimum, point.y.maximum) == (min(alone), max(alone))
+    assert line.points[-1].y.minimum == line.points[-1].y.value  # no launch reaches as far alone
+
+
+def test_spectra_under_load_are_of_the_highest_rate_that_every_line_bore(tmp_path):
+    cases = [load_case(name, load) for name in ("pipe", "tcp") for load in (50, 80, 95)] + [load_case("posix_mq", 95)]
+    file, whole = result(tmp_path, *cases, grades={5: "invalid", 6: "invalid"})
+    (figure,) = (one for one in figures.figures_of([file]) if one.name.startswith("load-spectrum"))
+    assert "80 % of saturation" in figure.title
+    assert [panel.title for panel in figure.panels] == ["Response time", "Service time"]
+    for panel, samples in zip(figure.panels, ("response_ns", "service_ns")):
+        assert [line.label for line in panel.lines] == ["pipe block", "tcp block"]
+        median = next(point.y for point in panel.lines[0].points if point.x == 2)
+        own = percentiles_of(whole, cases[1], samples, "p50_ns")
+        assert (median.minimum, median.maximum) == pytest.approx((min(own), max(own)), rel=0.01)
+
+
+@pytest.mark.parametrize("x, text", [(1, "0 %"), (2, "50 %"), (10, "90 %"), (1e3, "99.9 %"), (1e6, "99.9999 %")])
+def test_nines_are_written_as_percent(x, text):
+    assert figures.nines_text(x) == text
+
+
+# --- gaps ---
 
 
 def test_gaps_have_a_line_for_each_wait_and_cold_caches_one_in_the_same_colour(tmp_path):
@@ -413,9 +463,11 @@ def test_gaps_have_a_line_for_each_wait_and_cold_caches_one_in_the_same_colour(t
 def test_axes_of_load_and_gaps_are_named_and_marked(tmp_path, layout):
     cases = [load_case("pipe", load, p99_bound="50us") for load in (5, 50, 80)]
     cases += [sample.case("idle_gap", "pipe", gap=gap) for gap in ("1us", "1ms", "100ms")]
-    load, gap = figures.figures_of([result(tmp_path, *cases)[0]])
+    load, spectrum, gap = figures.figures_of([result(tmp_path, *cases)[0]])
     text = drawing.inline_svg(load, layout, "f")
     assert all(f">{word}<" in text for word in ("offered rate, of saturation", "20 %", "80 %"))
+    text = drawing.inline_svg(spectrum, layout, "s")
+    assert all(f">{word}<" in text for word in (drawing.AXIS_TITLES["nines"], "0 %", "90 %", "99 %"))
     text = drawing.inline_svg(gap, layout, "g")
     assert all(f">{word}<" in text for word in ("receiver idle for", "1 µs"))
 
@@ -426,6 +478,7 @@ def test_further_workloads_are_in_no_figure(further):
     assert [figure.name for figure in drawn] == [
         "rtt-overview",
         "throughput-overview",
+        "rtt-spectrum-same_l3",
         "waits-pipe-64B-same_l3",
         "waits-posix_shm-64B-same_l3",
     ]
@@ -492,7 +545,7 @@ def test_figures_whose_conditions_read_alike_as_a_file_name_are_told_apart(tmp_p
 def test_several_files_are_told_apart_by_letter(tmp_path):
     cases = [sample.case("ping_pong", "pipe", size) for size in (64, 4096)]
     files = [result(tmp_path, *cases, name=f"{i}.json")[0] for i in range(2)]
-    by_size = figures.figures_of(files)[1]
+    by_size = next(figure for figure in figures.figures_of(files) if figure.name.startswith("rtt-by-size"))
     assert [line.label for line in by_size.panels[0].lines] == ["pipe (A)", "pipe (B)"]
     assert drawing.dash_ranks(by_size.panels, 0) == {"pipe (A)": 0, "pipe (B)": 1}
 
@@ -615,7 +668,7 @@ def test_no_label_leaves_the_picture_or_covers_another(quick, further, layout):
 
 
 def test_saved_files_have_stable_names_title_and_footer(quick, tmp_path):
-    figure = quick[1][2]
+    figure = next(figure for figure in quick[1] if figure.name == "rtt-by-size-same_l3")
     vector, bitmap = drawing.save(figure, tmp_path, ["a machine · a day"])
     assert (vector.name, bitmap.name) == ("rtt-by-size-same_l3.svg", "rtt-by-size-same_l3.png")
     texts = [element.text for element in ElementTree.parse(vector).getroot().iter(f"{SVG}text")]
@@ -626,7 +679,7 @@ def test_saved_files_have_stable_names_title_and_footer(quick, tmp_path):
 
 
 def test_the_same_file_gives_the_same_picture(quick):
-    figure = quick[1][4]
+    figure = quick[1][5]
     assert drawing.inline_svg(figure, drawing.WIDE, "f") == drawing.inline_svg(figure, drawing.WIDE, "f")
 
 
