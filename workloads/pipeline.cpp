@@ -100,8 +100,10 @@ std::array<unsigned char, 256> bytes_through(const std::string& command) {
 
   std::array<unsigned char, 256> bytes{}, answer{};
   std::iota(bytes.begin(), bytes.end(), static_cast<unsigned char>(0));
-  // So few fit into a pipe at once.
-  const bool taken = write(write_to.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+  // So few fit into a pipe at once; EPIPE: it has ended already.
+  const ssize_t written = write(write_to.get(), bytes.data(), bytes.size());
+  if (written < 0 && errno != EPIPE) fail("write to the filter " + command);
+  const bool taken = written == static_cast<ssize_t>(bytes.size());
   std::size_t answered = 0;
   constexpr int patience_ms = 2'000;
   pollfd ready{read_from.get(), POLLIN, 0};
@@ -110,7 +112,7 @@ std::array<unsigned char, 256> bytes_through(const std::string& command) {
     if (count <= 0) break;
     answered += static_cast<std::size_t>(count);
   }
-  const bool ended = taken && answered < answer.size() && (ready.revents & POLLHUP) != 0;
+  const bool ended = answered < answer.size() && (!taken || (ready.revents & POLLHUP) != 0);
   write_to.reset();
   if (answered < answer.size()) kill(pid, SIGKILL);
   unsigned char surplus;
