@@ -482,7 +482,7 @@ def test_the_quick_suite_is_self_contained_and_small(quick):
     assert "@import" not in html and "url(http" not in html
     svgs = [attributes for tag, attributes in page.tags if tag == "svg"]
     pictures = sorted(path.name for path in (directory / "figures").iterdir())
-    assert len(svgs) == len(pictures) == 14
+    assert len(svgs) == len(pictures) == 18
 
 
 def test_all_skipped_says_so_and_lists_the_reasons(rendered):
