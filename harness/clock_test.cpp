@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "harness/allowed_pus.h"
+#include "harness/fake_root.h"
 
 namespace ipcmark {
 namespace {
@@ -48,14 +49,57 @@ TEST(Clock, AProcessorThatDoesNotExistIsAnError) {
   EXPECT_THROW(check_clock_order(-1, pu, 10), std::system_error);
 }
 
-TEST(Clock, TheExaminationFillsEveryField) {
-  const auto [first, last] = first_and_last_allowed_pu();
-  const ClockInfo info = examine_clock(first, last);
-  EXPECT_EQ(info.source.rfind("CLOCK_MONOTONIC", 0), 0u) << info.source;
+// Puts things back as other tests expect them.
+class ClockChoice : public testing::Test {
+ protected:
+  void TearDown() override { use_monotonic_clock(); }
+
+  static OsPuPairs a_pair() { return {first_and_last_allowed_pu()}; }
+};
+
+TEST_F(ClockChoice, IsExaminedAndGivesItsReason) {
+  const ClockInfo info = choose_clock(a_pair());
+  EXPECT_EQ(info.source == "TSC", time_stamp_scale.in_use) << info.source;
+  EXPECT_FALSE(info.why.empty());
   EXPECT_GE(info.step_ns, 1);
   EXPECT_GT(info.read_ns, 0);
-  EXPECT_TRUE(info.ordered);
+  EXPECT_TRUE(info.ordered) << info.why;
   EXPECT_GT(info.order_checks, 0u);
+  EXPECT_EQ(info.order_pairs, 1u);
+}
+
+TEST_F(ClockChoice, OfTheCounterIsStillOnTheMonotonicScale) {
+  choose_clock(a_pair());
+  if (!time_stamp_scale.in_use) GTEST_SKIP() << choose_clock(a_pair()).why;
+  align_clock();
+  timespec monotonic;
+  const std::uint64_t before = now_ns();
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  const std::uint64_t after = now_ns();
+  const auto between_ns = static_cast<std::uint64_t>(monotonic.tv_sec) * 1'000'000'000 +
+                          static_cast<std::uint64_t>(monotonic.tv_nsec);
+  constexpr std::uint64_t close_ns = 10'000;  // the two are read one after the other when they are aligned
+  EXPECT_LE(before, between_ns + close_ns);
+  EXPECT_LE(between_ns, after + close_ns);
+}
+
+TEST_F(ClockChoice, LeavesACounterThatNobodyVouchesFor) {
+  const std::string promised = "flags\t\t: fpu tsc constant_tsc nonstop_tsc sse";
+  const std::string source = "sys/devices/system/clocksource/clocksource0/current_clocksource";
+  struct Machine {
+    std::string flags, source, says;
+  };
+  for (const Machine& machine : {Machine{"flags\t\t: fpu tsc constant_tsc sse", "tsc", "nonstop_tsc"},
+                                 Machine{promised, "hpet", "hpet"}}) {
+    FakeRoot root;
+    root.with("proc/cpuinfo", machine.flags).with(source, machine.source);
+    const ClockInfo info = choose_clock(a_pair(), root.path());
+    EXPECT_EQ(info.source, "CLOCK_MONOTONIC (" + machine.source + ")");
+    EXPECT_FALSE(time_stamp_scale.in_use);
+#if defined(__x86_64__)
+    EXPECT_NE(info.why.find(machine.says), std::string::npos) << info.why;
+#endif
+  }
 }
 
 }  // namespace

@@ -246,7 +246,8 @@ class Examination {
     else if (clock.step_ns > 100 || clock.read_ns > 100)
       add(warning, "clock", found, "Latencies of spinning waits are of the size of the clock itself.");
     else
-      add(good, "clock", fmt::format("{}; in order over {} checks", found, clock.order_checks));
+      add(good, "clock",
+          fmt::format("{}; in order over {} checks; {}", found, clock.order_checks, clock.why));
   }
 
   void huge_pages() {

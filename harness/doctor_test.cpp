@@ -45,8 +45,12 @@ Machine good_machine() {
                     {"kernel.msgmax", "4194304"},     {"kernel.msgmnb", "67108864"},
                     {"RLIMIT_MSGQUEUE", "unlimited"}, {"RLIMIT_MEMLOCK", "unlimited"},
                     {"RLIMIT_RTPRIO", "99"},          {"net.unix.max_dgram_qlen", "512"}};
-  machine.clock = {
-      .source = "CLOCK_MONOTONIC (tsc)", .step_ns = 1, .read_ns = 20, .ordered = true, .order_checks = 9};
+  machine.clock = {.source = "CLOCK_MONOTONIC (tsc)",
+                   .why = "for a test",
+                   .step_ns = 1,
+                   .read_ns = 20,
+                   .ordered = true,
+                   .order_checks = 9};
   return machine;
 }
 

@@ -476,6 +476,7 @@ std::optional<LaunchFailure> launch(const LaunchSpec& spec, Work& work, LaunchBo
   if (spec.roles.empty() || spec.roles.size() > max_roles || work.links() > max_links) {
     throw std::length_error("launch: number of roles or links out of range");
   }
+  align_clock();
   auto [lifeline_read, lifeline_write] = make_pipe("the launch's lifeline");
   auto [ended_read, ended_write] = make_pipe("the launch's end");
   const pid_t runner = getpid();

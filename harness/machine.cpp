@@ -5,13 +5,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <fstream>
-#include <limits>
 #include <set>
-#include <sstream>
-#include <system_error>
 
+#include "harness/cgroup.h"
+#include "harness/files.h"
 #include "harness/placement.h"
 #include "harness/text.h"
 
@@ -19,52 +16,6 @@ namespace ipcmark {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kBlanks = " \t\r\n";
-
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-// The files of one (real or made-up) root, each read whole.
-class Files {
- public:
-  explicit Files(fs::path root) : root_(std::move(root)) {}
-
-  // Without blanks at the ends; nullopt when it cannot be read.
-  std::optional<std::string> read(std::string_view path) const {
-    std::ifstream file(at(path));
-    std::ostringstream text;
-    if (!file || !(file.peek() == std::ifstream::traits_type::eof() || text << file.rdbuf()))
-      return std::nullopt;
-    if (file.bad()) return std::nullopt;
-    return std::string(trim(text.str()));
-  }
-
-  std::vector<std::string> lines(std::string_view path) const {
-    std::istringstream text(read(path).value_or(""));
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(text, line);) lines.push_back(line);
-    return lines;
-  }
-
-  // File names, sorted; none when the folder cannot be read.
-  std::vector<std::string> names_in(std::string_view folder) const {
-    std::set<std::string> names;
-    std::error_code ignored;
-    for (fs::directory_iterator entry(at(folder), ignored), end; !ignored && entry != end;
-         entry.increment(ignored))
-      names.insert(entry->path().filename());
-    return {names.begin(), names.end()};
-  }
-
- private:
-  fs::path at(std::string_view path) const { return root_ / path.substr(1); }
-
-  fs::path root_;
-};
 
 // "key<blanks>:<blanks>value", or "KEY=value": the value of the first line of that key.
 std::optional<std::string> field(const std::vector<std::string>& lines, std::string_view key,
@@ -163,81 +114,14 @@ std::string hypervisor(const Files& files, const std::vector<std::string>& cpuin
   return flagged ? "unknown" : "";
 }
 
-struct Mount {
-  std::string root, point, type, super_options;
-};
-
-// proc_pid_mountinfo(5): "36 35 98:0 ROOT POINT options optional-fields - TYPE source SUPER-OPTIONS"
-std::vector<Mount> mounts(const Files& files) {
-  std::vector<Mount> mounts;
-  for (const std::string& line : files.lines("/proc/self/mountinfo")) {
-    const std::size_t dash = line.find(" - ");
-    if (dash == std::string::npos) continue;
-    const std::vector<std::string_view> before = split(std::string_view(line).substr(0, dash), ' ');
-    const std::vector<std::string_view> after = split(std::string_view(line).substr(dash + 3), ' ');
-    if (before.size() >= 5 && after.size() >= 3)
-      mounts.push_back(
-          {std::string(before[3]), std::string(before[4]), std::string(after[0]), std::string(after[2])});
-  }
-  return mounts;
-}
-
-// Processors per period that a cgroup v2 cpu.max ("150000 100000") or v1 pair of files grants; infinite when
-// it does not limit, nullopt when it says nothing.
-std::optional<double> quota_of(const Files& files, const std::string& folder, bool version_2) {
-  std::string quota, period;
-  if (version_2) {
-    const std::string text = files.read(folder + "/cpu.max").value_or("");
-    const std::vector<std::string_view> words = split(text, ' ');
-    if (words.size() != 2) return std::nullopt;
-    quota = words[0];
-    period = words[1];
-  } else {
-    quota = files.read(folder + "/cpu.cfs_quota_us").value_or("");
-    period = files.read(folder + "/cpu.cfs_period_us").value_or("");
-  }
-  if (quota == "max" || quota == "-1") return std::numeric_limits<double>::infinity();
-  const auto granted = parse_double(quota);
-  const auto of = parse_double(period);
-  return granted && of && *of > 0 ? std::optional(*granted / *of) : std::nullopt;
-}
-
-// The tightest quota from this process's cgroup up to the mount's own: each level limits those below
-// (cgroups(7)). Inside a container the mount's root may be a cgroup further down than the path in
-// /proc/self/cgroup starts.
-std::optional<std::string> cgroup_cpu_quota(const Files& files) {
-  const std::vector<Mount> all_mounts = mounts(files);
+// The tightest quota of all levels: each limits those below (cgroups(7)).
+std::optional<std::string> cgroup_cpu_quota(const fs::path& root) {
+  const auto groups = cpu_cgroups(root);
+  if (!groups) return std::nullopt;
   std::optional<double> tightest;
-  bool hierarchy_seen = false;
-  for (const std::string& line : files.lines("/proc/self/cgroup")) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string path = line.substr(second + 1);
-    const bool version_2 = controllers.empty();
-    if (!version_2 && !has_word(controllers, "cpu", ',')) continue;
-    for (const Mount& mount : all_mounts) {
-      if (version_2 ? mount.type != "cgroup2"
-                    : mount.type != "cgroup" || !has_word(mount.super_options, "cpu", ','))
-        continue;
-      hierarchy_seen = true;
-      const std::string root = mount.root == "/" ? "" : mount.root;
-      const bool below = path.starts_with(root + "/") && path.find("/..") == std::string::npos;
-      std::string folder = mount.point;
-      if (below && path.size() > root.size() + 1) folder += path.substr(root.size());
-      for (;; folder.erase(folder.rfind('/'))) {
-        if (auto quota = quota_of(files, folder, version_2))
-          tightest = std::min(tightest.value_or(*quota), *quota);
-        if (folder.size() <= mount.point.size()) break;
-      }
-      break;
-    }
-  }
-  if (!hierarchy_seen) return std::nullopt;
-  return tightest && std::isfinite(*tightest)
-             ? fmt::format("{:.3g} CPU{}", *tightest, *tightest == 1 ? "" : "s")
-             : "none";
+  for (const CpuCgroup& group : *groups)
+    if (group.quota_cpus) tightest = std::min(tightest.value_or(*group.quota_cpus), *group.quota_cpus);
+  return tightest ? fmt::format("{:.3g} CPU{}", *tightest, *tightest == 1 ? "" : "s") : "none";
 }
 
 std::optional<std::string> turbo(const Files& files) {
@@ -295,7 +179,7 @@ std::optional<std::string> chosen_in(const Files& files, std::string_view path) 
   return text ? std::optional(chosen(*text)) : std::nullopt;
 }
 
-std::vector<NamedValue> settings(const Files& files, const std::vector<PuInfo>& pus) {
+std::vector<NamedValue> settings(const Files& files, const fs::path& root, const std::vector<PuInfo>& pus) {
   std::vector<NamedValue> settings;
   const auto add = [&](std::string_view name, std::optional<std::string> value) {
     if (value) settings.push_back({std::string(name), std::move(*value)});
@@ -313,7 +197,7 @@ std::vector<NamedValue> settings(const Files& files, const std::vector<PuInfo>& 
   add("preemption", preemption(files));
   add("isolated_cpus", cpu_list(files, "isolated"));
   add("nohz_full", cpu_list(files, "nohz_full"));
-  add("cgroup_cpu_quota", cgroup_cpu_quota(files));
+  add("cgroup_cpu_quota", cgroup_cpu_quota(root));
   return settings;
 }
 
@@ -390,7 +274,7 @@ Machine describe_machine(const Topology& topology, const std::filesystem::path& 
   for (const std::string& name : files.names_in("/sys/devices/system/cpu/vulnerabilities"))
     if (auto value = files.read("/sys/devices/system/cpu/vulnerabilities/" + name))
       machine.mitigations.push_back({name, *value});
-  machine.settings = settings(files, machine.pus);
+  machine.settings = settings(files, root, machine.pus);
   machine.limits = limits(files);
   machine.fingerprint = fingerprint(machine);
   return machine;

@@ -37,11 +37,13 @@ struct NamedValue {
 
 // What the run's clock was found to be before anything was measured with it.
 struct ClockInfo {
-  std::string source;    // "CLOCK_MONOTONIC (tsc)"
+  std::string source;    // "CLOCK_MONOTONIC (tsc)" | "TSC"
+  std::string why;       // the evidence on which it was chosen
   double step_ns = 0;    // smallest difference seen between two readings that differ
   double read_ns = 0;    // cost of one reading
   bool ordered = false;  // a reading handed to another processor was never behind it
   std::uint64_t order_checks = 0;
+  std::uint64_t order_pairs = 0;  // pairs of processors between which they were made
 };
 
 // Costs nothing on this machine can go below, from short measurements at the start of a run, for context:

@@ -846,6 +846,7 @@ def machine_facts(file: ResultFile) -> list[tuple[str, str]]:
         ("system", text_of(machine.get("operating_system"))),
         ("kernel", " ".join(filter(None, (text_of(machine.get("kernel")), machine.get("architecture"))))),
         ("clock", ", ".join(clock_words) or text_of(None)),
+        *([("why this clock", str(clock["why"]))] if clock.get("why") else []),
         ("one system call", units.time(system_call) if system_call else text_of(None)),
         ("fingerprint", text_of(machine.get("fingerprint"))),
     ]

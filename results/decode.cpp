@@ -253,8 +253,13 @@ Machine decode_machine(const JsonNode& node) {
   machine.settings = list_of<NamedValue>(node.at("settings"), named_value);
   machine.limits = list_of<NamedValue>(node.at("limits"), named_value);
   const JsonNode clock = node.at("clock");
-  machine.clock = {clock.at("source").text(), clock.at("step_ns").number(), clock.at("read_ns").number(),
-                   clock.at("ordered").flag(), clock.at("order_checks").whole_number()};
+  machine.clock.source = clock.at("source").text();
+  if (const auto why = clock.find("why")) machine.clock.why = why->text();
+  machine.clock.step_ns = clock.at("step_ns").number();
+  machine.clock.read_ns = clock.at("read_ns").number();
+  machine.clock.ordered = clock.at("ordered").flag();
+  machine.clock.order_checks = clock.at("order_checks").whole_number();
+  if (const auto pairs = clock.find("order_pairs")) machine.clock.order_pairs = pairs->whole_number();
   const JsonNode floors = node.at("floors");
   machine.floors.clock_read_ns = floors.at("clock_read_ns").number();
   machine.floors.system_call_ns = floors.at("system_call_ns").number();

@@ -264,10 +264,12 @@ Json encode(const Machine& machine) {
           {"limits", named(machine.limits)},
           {"clock",
            {{"source", machine.clock.source},
+            {"why", machine.clock.why},
             {"step_ns", number(machine.clock.step_ns, "clock.step_ns")},
             {"read_ns", number(machine.clock.read_ns, "clock.read_ns")},
             {"ordered", machine.clock.ordered},
-            {"order_checks", machine.clock.order_checks}}},
+            {"order_checks", machine.clock.order_checks},
+            {"order_pairs", machine.clock.order_pairs}}},
           {"floors", encode(machine.floors)}};
 }
 

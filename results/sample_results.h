@@ -162,7 +162,8 @@ inline RunHeader header() {
   machine.mitigations = {{"spectre_v2", "Mitigation: Retpolines"}};
   machine.settings = {{"governor", "performance"}};
   machine.limits = {{"fs.pipe-max-size", "1048576"}};
-  machine.clock = {"CLOCK_MONOTONIC (tsc)", 1, 30.25, true, 100000};
+  machine.clock = {
+      "CLOCK_MONOTONIC (tsc)", "not the time stamp counter: for a sample", 1, 30.25, true, 100000, 1};
   const std::vector<Floors::Touch> touch{
       {64, 4.4, 4.4, 2.5}, {4096, 110, 130, 60}, {1048576, 27000, 34000, 31000}};
   machine.floors = {

@@ -306,6 +306,20 @@ class Run {
   bool stopped_ = false;
 };
 
+// Every two of the processors in use, the first and the last of all among them; of more than fit into a
+// second those that cases measure between, and each with the next.
+OsPuPairs pairs_for_the_clock(const std::vector<PuInfo>& all, const std::vector<NumberedPu>& used,
+                              const std::vector<std::pair<NumberedPu, NumberedPu>>& pairs) {
+  constexpr std::size_t most = 20;
+  std::set<std::pair<int, int>> chosen{{all.front().os_index, all.back().os_index}};
+  for (const auto& [first, second] : pairs) chosen.emplace(std::minmax(first.os_index, second.os_index));
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    const std::size_t end = used.size() > most ? std::min(i + 2, used.size()) : used.size();
+    for (std::size_t j = i + 1; j < end; ++j) chosen.emplace(std::minmax(used[i].os_index, used[j].os_index));
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
 }  // namespace
 
 Machine examine_machine(const Topology& topology, const std::vector<std::uint64_t>& message_sizes,
@@ -320,13 +334,7 @@ Machine examine_machine(const Topology& topology, const std::vector<std::uint64_
   std::vector<std::pair<NumberedPu, NumberedPu>> pairs;
   for (const auto& [first, second] : in_use.pairs) pairs.emplace_back(numbered(first), numbered(second));
 
-  machine.clock = examine_clock(pus.front().os_index, pus.back().os_index);
-  constexpr std::uint64_t checks_a_pair = 2'000;
-  for (const auto& [first, second] : pairs) {
-    const ClockOrder order = check_clock_order(first.os_index, second.os_index, checks_a_pair);
-    machine.clock.order_checks += order.checks;
-    machine.clock.ordered = machine.clock.ordered && order.violations == 0;
-  }
+  machine.clock = choose_clock(pairs_for_the_clock(pus, used, pairs));
   constexpr std::uint64_t floors_budget_ns = 3'000'000'000;
   machine.floors = measure_floors(message_sizes);
   add_floors_of(machine.floors, used, pairs, message_sizes, floors_budget_ns);
