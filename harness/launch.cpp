@@ -27,6 +27,7 @@
 #include "harness/clock.h"
 #include "harness/descriptor.h"
 #include "harness/futex.h"
+#include "harness/role_cost.h"
 
 namespace ipcmark {
 namespace {
@@ -93,6 +94,9 @@ void wake_all(std::atomic<std::uint32_t>& word) { futex_wake(word, INT_MAX); }
 
 // ---- the role ----
 
+// Of the role that this process is; nullptr in all others.
+const LaunchSpec* own_spec = nullptr;
+
 [[noreturn]] void role_main(const LaunchSpec& spec, Work& work, LaunchBoard& launch_board, unsigned index,
                             std::vector<Meeting>& meetings, int arrivals_fd) {
   RoleBoard& board = launch_board.roles[index];
@@ -102,6 +106,9 @@ void wake_all(std::atomic<std::uint32_t>& word) { futex_wake(word, INT_MAX); }
     _exit(1);
   };
   try {
+    own_spec = &spec;
+    const std::unique_ptr<TimedPartObserver> examination = begin_examination(spec.examine, board.examination);
+    timed_part_observer = examination.get();
     set_scheduler(spec.sched);
     copy_text(board.scheduler, read_scheduler());
     if (spec.bind) {
@@ -150,7 +157,7 @@ void end_all_children(const Isolation& isolation) {
 class Watch {
  public:
   Watch(const LaunchSpec& spec, LaunchBoard& board)
-      : spec_(spec), board_(board), pids_(spec.roles.size(), -1) {
+      : spec_(spec), board_(board), pids_(spec.roles.size(), -1), stopped_at_ns_(spec.roles.size(), 0) {
     sigset_t child_signal;
     sigemptyset(&child_signal);
     sigaddset(&child_signal, SIGCHLD);
@@ -265,6 +272,7 @@ class Watch {
   void reap() {
     for (unsigned role = 0; role < pids_.size(); ++role) {
       if (pids_[role] <= 0) continue;
+      note_stops(role);
       int status = 0;
       if (waitpid(pids_[role], &status, WNOHANG) != pids_[role]) continue;
       pids_[role] = 0;
@@ -287,17 +295,27 @@ class Watch {
     }
   }
 
-  static bool is_stopped(pid_t pid) {
+  void note_stops(unsigned role) {
+    RoleBoard& board = board_.roles[role];
     siginfo_t info{};
-    return waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == pid;
+    const auto id = static_cast<id_t>(pids_[role]);
+    while (waitid(P_PID, id, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 && info.si_pid == pids_[role]) {
+      if (stopped_at_ns_[role] == 0) ++board.stops;  // a stop that was soon over is only seen by its end
+      if (info.si_code == CLD_CONTINUED) {
+        if (stopped_at_ns_[role] != 0) board.stopped_ns += now_ns() - stopped_at_ns_[role];
+        stopped_at_ns_[role] = 0;
+      } else if (stopped_at_ns_[role] == 0) {
+        stopped_at_ns_[role] = now_ns();
+      }
+      info = {};
+    }
   }
 
   LaunchFailure stalled() const {
     std::string stopped, silent;
     for (unsigned role = 0; role < pids_.size(); ++role) {
       if (pids_[role] <= 0) continue;
-      std::string& list = is_stopped(pids_[role]) ? stopped : silent;
+      std::string& list = stopped_at_ns_[role] != 0 ? stopped : silent;
       if (!list.empty()) list += ", ";
       list += fmt::format("{} (after {} messages)", spec_.roles[role].name, progress_of(role));
     }
@@ -310,7 +328,8 @@ class Watch {
 
   const LaunchSpec& spec_;
   LaunchBoard& board_;
-  std::vector<pid_t> pids_;  // 0 = reaped
+  std::vector<pid_t> pids_;                   // 0 = reaped
+  std::vector<std::uint64_t> stopped_at_ns_;  // 0 = not stopped now
   sigset_t old_signals_{};
   Descriptor signals_;
   Descriptor arrivals_;
@@ -429,6 +448,9 @@ void Role::keep_limit(const std::optional<CapacityFacts::Limit>& limit) {
 // the lead writes the next ones only after every follower has left.
 void Role::announce(Phase phase) {
   LaunchBoard& shared = *launch_;
+  if (phase.kind == PhaseKind::timed && own_spec != nullptr && own_spec->watch != nullptr) {
+    shared.before_timed = own_spec->watch->read();
+  }
   shared.phase_kind = phase.kind;
   shared.phase_messages = phase.messages;
   shared.entered.store(0, std::memory_order_relaxed);
@@ -443,6 +465,9 @@ void Role::announce(Phase phase) {
 void Role::conclude() {
   for (std::uint32_t left; (left = launch_->left.load(std::memory_order_acquire)) + 1 < roles_;) {
     futex_wait(launch_->left, left);
+  }
+  if (launch_->phase_kind == PhaseKind::timed && own_spec != nullptr && own_spec->watch != nullptr) {
+    launch_->after_timed = own_spec->watch->read();
   }
 }
 
@@ -534,6 +559,8 @@ std::vector<RoleReport> role_reports(const LaunchSpec& spec, const LaunchBoard& 
                        .messages = from.timed_messages,
                        .empty_tries = if_counted(from.empty_tries),
                        .work_done = if_counted(from.work_done),
+                       .stops = from.stops,
+                       .stopped_ns = from.stopped_ns,
                        .cost = from.cost});
   }
   return reports;

@@ -20,6 +20,8 @@
 
 #include "harness/cache_line.h"
 #include "harness/contract.h"
+#include "harness/disturbance.h"
+#include "harness/examination.h"
 #include "harness/histogram.h"
 #include "harness/isolation.h"
 #include "harness/measurement.h"
@@ -86,7 +88,10 @@ struct RoleBoard {
   std::uint64_t empty_tries;
   std::uint64_t work_done;
   std::uint64_t figures[8];  // for whatever else a piece of work tells its caller
+  std::uint64_t stops;       // by signals; written by the launch's parent
+  std::uint64_t stopped_ns;
   RoleCost cost;
+  ExaminationBoard examination;
   Integrity integrity;
   char invalid[256];    // why the launch's figures are not to be used; empty: for no reason of this role
   Histogram histogram;  // zero pages until used, as the next ones
@@ -106,6 +111,7 @@ struct LaunchBoard {
   char outcome[768];  // the reason of a failure; empty when all went well
   CacheLinePair cache_line;
   double cache_line_round_trip_ns;  // 0 = not measured
+  SystemCounters before_timed, after_timed;
   MeetingTable meetings[max_links];
   RoleBoard roles[max_roles];
 };
@@ -176,6 +182,10 @@ struct LaunchSpec {
   double stall_s = 10;  // without any message moving
   // In the role's process, before it touches memory; may throw. Default: binds nothing.
   std::function<Granted(const std::vector<int>& asked_pus)> bind = {};
+  // What to look at around the timed part; not owned. nullptr: nothing.
+  const SystemWatch* watch = nullptr;
+  // For a launch that is not timed: what to look at in the roles during their timed part.
+  Examine examine = Examine::nothing;
   int interrupt_fd = -1;  // readable = give up: the launch ends as failed with "interrupted"
 };
 

@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +20,7 @@
 #include "harness/clock.h"
 #include "harness/descriptor.h"
 #include "harness/owned_name.h"
+#include "harness/role_cost.h"
 #include "harness/test_work.h"
 
 namespace ipcmark {
@@ -235,6 +238,96 @@ TEST_P(Launch, NamesARoleThatIsStopped) {
   LaunchSpec plan = spec(2);
   plan.stall_s = 0.3;
   EXPECT_EQ(outcome_of(plan, work), "failed: stopped by a signal: receiver 1 (after 21 messages)");
+}
+
+TEST_P(Launch, CountsStopsOfARoleThatGoesOn) {
+  TestWork work;
+  work.on_run = [](Role& role) {
+    if (role.index() != 1) return;
+    const pid_t self = getpid();
+    const pid_t helper = fork();
+    if (helper == 0) {
+      for (;;) {
+        usleep(60'000);  // it may take a busy machine longer than that to come to the stop
+        kill(self, SIGCONT);
+      }
+    }
+    raise(SIGSTOP);
+    kill(helper, SIGKILL);
+    waitpid(helper, nullptr, 0);
+  };
+  const SharedLaunchBoard board;
+  const LaunchSpec plan = spec(2);
+  EXPECT_EQ(outcome_of(plan, work, *board), "");
+  const std::vector<RoleReport> reports = role_reports(plan, *board);
+  EXPECT_EQ(reports[0].stops, 0u);
+  EXPECT_EQ(reports[1].stops, 1u);
+}
+
+// What each role does in its timed part: 7 system calls of one kind, which nothing else makes.
+void do_a_timed_part(Role& role) {
+  CostMeter meter;
+  for (int i = 0; i < 5; ++i) syscall(SYS_sched_yield);
+  meter.start();
+  for (int i = 0; i < 7; ++i) syscall(SYS_sched_yield);
+  role.board().cost = meter.stop();
+  for (int i = 0; i < 5; ++i) syscall(SYS_sched_yield);
+}
+
+TEST_P(Launch, TracesTheSystemCallsOfTheTimedPartAndNoOthers) {
+  TestWork work;
+  work.on_run = do_a_timed_part;
+  const SharedLaunchBoard board;
+  LaunchSpec plan = spec(2);
+  plan.examine = Examine::system_calls;
+  EXPECT_EQ(outcome_of(plan, work, *board), "");
+  for (unsigned role = 0; role < 2; ++role) {
+    const ExaminationBoard& found = board->roles[role].examination;
+    if (found.refusal[0] != '\0') GTEST_SKIP() << found.refusal;
+    EXPECT_EQ(found.calls[SYS_sched_yield], 7u);
+    EXPECT_EQ(system_call_name(SYS_sched_yield), "sched_yield");
+  }
+}
+
+TEST_P(Launch, CountsHardwareEventsOrSaysWhyNot) {
+  TestWork work;
+  work.on_run = do_a_timed_part;
+  const SharedLaunchBoard board;
+  LaunchSpec plan = spec(1);
+  plan.examine = Examine::counters;
+  EXPECT_EQ(outcome_of(plan, work, *board), "");
+  const ExaminationBoard& found = board->roles[0].examination;
+  const bool any = std::ranges::find(found.known, true) != found.known.end();
+  EXPECT_NE(any, found.refusal[0] != '\0') << found.refusal;
+  EXPECT_TRUE(!found.known[1] || found.events[1] > 0);
+}
+
+TEST_P(Launch, LooksAtTheSystemAroundTheTimedPart) {
+  TestWork work;
+  work.on_run = [](Role& role) {
+    if (role.index() == 0) {
+      for (const PhaseKind kind : {PhaseKind::warm_up, PhaseKind::timed, PhaseKind::drain}) {
+        role.announce({kind, 1});
+        role.conclude();
+      }
+      return;
+    }
+    for (;;) {
+      const Phase phase = role.next_phase();
+      role.enter();
+      if (phase.kind == PhaseKind::timed) role.board().begin_ns = now_ns();
+      role.leave();
+      if (phase.kind == PhaseKind::drain) return;
+    }
+  };
+  const SystemWatch watch({0});
+  const SharedLaunchBoard board;
+  LaunchSpec plan = spec(2);
+  plan.watch = &watch;
+  EXPECT_EQ(outcome_of(plan, work, *board), "");
+  EXPECT_LT(0u, board->before_timed.at_ns);
+  EXPECT_LT(board->before_timed.at_ns, board->roles[1].begin_ns);
+  EXPECT_LT(board->roles[1].begin_ns, board->after_timed.at_ns);
 }
 
 TEST_P(Launch, NamesTheRolesThatHangWhenNoMessageMoves) {

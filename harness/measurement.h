@@ -35,6 +35,49 @@ struct RoleCost {
   std::uint64_t major_faults = 0;
   std::optional<std::uint64_t>
       run_delay_ns;  // waiting for a processor, from schedstat; nullopt if not offered
+  // Sampled at the scheduler's tick; nullopt under 1,000 ticks, where that says nothing.
+  std::optional<std::uint64_t> user_ns{}, system_ns{};
+};
+
+// What went on, besides the roles, on the processors they used (all that the process may use, for an unpinned
+// one), from just before the timed part until just after it: not all of it lies inside. nullopt: this system
+// does not say.
+struct Disturbance {
+  std::vector<int> os_processors;
+  std::uint64_t observed_ns = 0;
+  std::optional<std::uint64_t> steal_ns;  // by the host of a virtual machine; in steps of 10 ms a processor
+  std::optional<std::uint64_t> device_interrupts;
+  std::optional<std::uint64_t> timer_interrupts;
+  std::optional<std::uint64_t> other_interrupts;  // between processors, as wake-ups send them, and the rest
+  std::optional<std::uint64_t> softirqs;
+  std::optional<std::uint64_t> heat_throttles;  // times that a core was slowed down for its temperature
+  std::optional<double> mhz;                    // of the fastest of them, at the end
+  // How long some task of the whole system waited for these (Documentation/accounting/psi.rst).
+  std::optional<std::uint64_t> cpu_pressure_ns, memory_pressure_ns, io_pressure_ns;
+  std::optional<std::uint64_t>
+      quota_throttled_ns;  // by the quotas of this process's cgroups; nullopt: no quota
+};
+
+// What a case costs besides time, from launches of its own: counting and tracing would slow a timed one.
+struct CostExamination {
+  struct Counted {
+    std::string role;
+    std::optional<std::uint64_t> cycles, instructions, cache_misses, branch_misses;
+  };
+  struct Call {
+    std::string name;  // "write"; "system call 1234" of one without a name here
+    std::uint64_t count = 0;
+  };
+  struct Traced {
+    std::string role;
+    std::vector<Call> calls;  // most frequent first
+  };
+  std::uint64_t counted_messages = 0;  // of the launch with hardware counters; 0: there was none
+  std::vector<Counted> counted;
+  std::string counted_note;           // what was counted, or why nothing was
+  std::uint64_t traced_messages = 0;  // of the launch that was traced; 0: there was none
+  std::vector<Traced> traced;
+  std::string traced_note;  // why nothing was traced; else empty
 };
 
 struct RoleReport {
@@ -49,6 +92,8 @@ struct RoleReport {
   std::uint64_t messages = 0;                // moved by this role in the timed part
   std::optional<std::uint64_t> empty_tries;  // attempts of the timed part that said `again`
   std::optional<std::uint64_t> work_done;    // units of work finished between them
+  std::uint64_t stops = 0;                   // times that a signal stopped it, over the whole launch
+  std::uint64_t stopped_ns = 0;
   RoleCost cost;
 };
 
@@ -113,6 +158,7 @@ struct Measurement {
   std::vector<Observation> observations;
   double cache_line_round_trip_ns = 0;  // measured in this launch between the roles' PUs; 0 when not measured
   std::vector<RoleReport> roles;
+  std::optional<Disturbance> disturbance;
   Integrity integrity;
   std::optional<CapacityFacts::Limit> limit;  // as the roles' endpoints read it back
   std::string isolation;                      // "pid+ipc+mount namespaces" ... or what was fallen back to

@@ -20,6 +20,7 @@ namespace {
 // estimates only.
 constexpr double launch_overhead_s = 0.030;
 constexpr double verified_launch_s = 0.040;
+constexpr double examined_launch_s = 0.040;
 
 // A full cross product of everything is some hundred thousand; beyond it a suite is a slip of the hand, and
 // would fill the memory before anybody reads why.
@@ -524,12 +525,14 @@ std::vector<std::size_t> round_order(std::uint64_t seed, unsigned round, std::si
 }
 
 double estimated_seconds(const Plan& plan) {
+  // The traced one; hardware counters, where there are any, take as much again.
+  const double before_s = verified_launch_s + (is_examined(plan) ? examined_launch_s : 0);
   double seconds = 0;
   for (const PlannedCase& planned : plan.cases) {
     const std::uint64_t gaps_ns = fewest_gaps * planned.benchmark_case.gap_ns;
     const double launch_s =
         static_cast<double>(std::max(plan.min_time_ns, gaps_ns)) * 1e-9 + launch_overhead_s;
-    seconds += plan.launches * launch_s + verified_launch_s;
+    seconds += plan.launches * launch_s + before_s;
   }
   return seconds;
 }

@@ -107,8 +107,12 @@ Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs&
 // decide.
 std::vector<std::size_t> round_order(std::uint64_t seed, unsigned round, std::size_t cases);
 
-// Wall time of all launches and of the one verified launch that each case passes first. An estimate: warming
-// up, forking and reaping are taken at typical values.
+// Whether what a message costs is looked at in launches of their own (workloads/trial.h). A single launch is
+// a check, not a measurement.
+inline bool is_examined(const Plan& plan) { return plan.launches > 1; }
+
+// Wall time of all launches and of those that each case passes first. An estimate: warming up, forking and
+// reaping are taken at typical values.
 double estimated_seconds(const Plan& plan);
 
 // A seed for a run that was given none: 32 bits from std::random_device, short enough to be typed again.

@@ -24,6 +24,18 @@ std::optional<std::uint64_t> read_run_delay_ns(int schedstat) {
   return delay_ns;
 }
 
+std::uint64_t in_ns(const timeval& time) {
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(time.tv_usec) * 1'000u;
+}
+
+// The coarse clock moves on at each tick.
+std::uint64_t tick_ns() {
+  timespec tick{};
+  if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0 || tick.tv_nsec == 0) return 10'000'000;
+  return static_cast<std::uint64_t>(tick.tv_nsec);
+}
+
 }  // namespace
 
 CostMeter::CostMeter() : schedstat_(open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC)) {}
@@ -42,10 +54,13 @@ RoleCost CostMeter::read() const {
           .involuntary_switches = static_cast<std::uint64_t>(usage.ru_nivcsw),
           .minor_faults = static_cast<std::uint64_t>(usage.ru_minflt),
           .major_faults = static_cast<std::uint64_t>(usage.ru_majflt),
-          .run_delay_ns = schedstat_ ? read_run_delay_ns(schedstat_.get()) : std::nullopt};
+          .run_delay_ns = schedstat_ ? read_run_delay_ns(schedstat_.get()) : std::nullopt,
+          .user_ns = in_ns(usage.ru_utime),
+          .system_ns = in_ns(usage.ru_stime)};
 }
 
 RoleCost CostMeter::stop() const {
+  if (timed_part_observer != nullptr) timed_part_observer->end();
   RoleCost cost = read();
   cost.cpu_ns -= at_start_.cpu_ns;
   cost.voluntary_switches -= at_start_.voluntary_switches;
@@ -56,6 +71,13 @@ RoleCost CostMeter::stop() const {
     *cost.run_delay_ns -= *at_start_.run_delay_ns;
   } else {
     cost.run_delay_ns.reset();
+  }
+  constexpr std::uint64_t ticks_that_tell = 1'000;
+  if (cost.cpu_ns >= ticks_that_tell * tick_ns()) {
+    *cost.user_ns -= *at_start_.user_ns;
+    *cost.system_ns -= *at_start_.system_ns;
+  } else {
+    cost.user_ns = cost.system_ns = std::nullopt;
   }
   return cost;
 }

@@ -119,7 +119,50 @@ RoleReport decode_role(const JsonNode& node) {
   role.cost.minor_faults = cost.at("minor_faults").whole_number();
   role.cost.major_faults = cost.at("major_faults").whole_number();
   role.cost.run_delay_ns = whole_number_or_null(cost, "run_delay_ns");
+  if (cost.find("user_ns")) role.cost.user_ns = whole_number_or_null(cost, "user_ns");
+  if (cost.find("system_ns")) role.cost.system_ns = whole_number_or_null(cost, "system_ns");
+  if (const auto stops = node.find("stops")) {
+    role.stops = stops->whole_number();
+    role.stopped_ns = node.at("stopped_ns").whole_number();
+  }
   return role;
+}
+
+Disturbance decode_disturbance(const JsonNode& node) {
+  return {integers(node.at("os_processors")),
+          node.at("observed_ns").whole_number(),
+          whole_number_or_null(node, "steal_ns"),
+          whole_number_or_null(node, "device_interrupts"),
+          whole_number_or_null(node, "timer_interrupts"),
+          whole_number_or_null(node, "other_interrupts"),
+          whole_number_or_null(node, "softirqs"),
+          whole_number_or_null(node, "heat_throttles"),
+          number_or_null(node, "mhz"),
+          whole_number_or_null(node, "cpu_pressure_ns"),
+          whole_number_or_null(node, "memory_pressure_ns"),
+          whole_number_or_null(node, "io_pressure_ns"),
+          whole_number_or_null(node, "quota_throttled_ns")};
+}
+
+CostExamination decode_examination(const JsonNode& node) {
+  CostExamination examination;
+  examination.counted_messages = node.at("counted_messages").whole_number();
+  examination.counted_note = node.at("counted_note").text();
+  for (const JsonNode& role : node.at("counted").items()) {
+    examination.counted.push_back({role.at("role").text(), whole_number_or_null(role, "cycles"),
+                                   whole_number_or_null(role, "instructions"),
+                                   whole_number_or_null(role, "cache_misses"),
+                                   whole_number_or_null(role, "branch_misses")});
+  }
+  examination.traced_messages = node.at("traced_messages").whole_number();
+  examination.traced_note = node.at("traced_note").text();
+  for (const JsonNode& role : node.at("traced").items()) {
+    CostExamination::Traced traced{role.at("role").text(), {}};
+    for (const JsonNode& call : role.at("calls").items())
+      traced.calls.push_back({call.at("name").text(), call.at("count").whole_number()});
+    examination.traced.push_back(std::move(traced));
+  }
+  return examination;
 }
 
 Integrity decode_integrity(const JsonNode& node) {
@@ -176,6 +219,11 @@ LaunchRecord decode_launch(const JsonNode& entry) {
   measurement.roles = list_of<RoleReport>(node.at("roles"), decode_role);
   measurement.integrity = decode_integrity(node.at("integrity"));
   measurement.verdict = decode_verdict(node.at("verdict"));
+  if (const auto disturbance = node.find("disturbance")) {
+    measurement.disturbance = decode_disturbance(*disturbance);
+  }
+  if (const auto examination = node.find("examination"))
+    launch.examination = decode_examination(*examination);
   if (const auto observations = node.find("observations")) {
     for (const JsonNode& each : observations->items()) {
       measurement.observations.push_back(

@@ -97,9 +97,15 @@ Json encode(const RoleReport& role) {
                 {"involuntary_switches", role.cost.involuntary_switches},
                 {"minor_faults", role.cost.minor_faults},
                 {"major_faults", role.cost.major_faults},
-                {"run_delay_ns", or_null(role.cost.run_delay_ns)}}}};
+                {"run_delay_ns", or_null(role.cost.run_delay_ns)},
+                {"user_ns", or_null(role.cost.user_ns)},
+                {"system_ns", or_null(role.cost.system_ns)}}}};
   if (role.empty_tries) fields["empty_tries"] = *role.empty_tries;
   if (role.work_done) fields["work_done"] = *role.work_done;
+  if (role.stops > 0) {
+    fields["stops"] = role.stops;
+    fields["stopped_ns"] = role.stopped_ns;
+  }
   return fields;
 }
 
@@ -111,6 +117,45 @@ Json encode(const std::vector<Observation>& observations) {
                     {"value", number(observation.value, observation.name)}});
   }
   return list;
+}
+
+Json encode(const Disturbance& found) {
+  return {{"os_processors", found.os_processors},
+          {"observed_ns", found.observed_ns},
+          {"steal_ns", or_null(found.steal_ns)},
+          {"device_interrupts", or_null(found.device_interrupts)},
+          {"timer_interrupts", or_null(found.timer_interrupts)},
+          {"other_interrupts", or_null(found.other_interrupts)},
+          {"softirqs", or_null(found.softirqs)},
+          {"heat_throttles", or_null(found.heat_throttles)},
+          {"mhz", or_null(found.mhz, "disturbance.mhz")},
+          {"cpu_pressure_ns", or_null(found.cpu_pressure_ns)},
+          {"memory_pressure_ns", or_null(found.memory_pressure_ns)},
+          {"io_pressure_ns", or_null(found.io_pressure_ns)},
+          {"quota_throttled_ns", or_null(found.quota_throttled_ns)}};
+}
+
+Json encode(const CostExamination& examination) {
+  Json counted = Json::array(), traced = Json::array();
+  for (const CostExamination::Counted& role : examination.counted) {
+    counted.push_back({{"role", role.role},
+                       {"cycles", or_null(role.cycles)},
+                       {"instructions", or_null(role.instructions)},
+                       {"cache_misses", or_null(role.cache_misses)},
+                       {"branch_misses", or_null(role.branch_misses)}});
+  }
+  for (const CostExamination::Traced& role : examination.traced) {
+    Json calls = Json::array();
+    for (const CostExamination::Call& call : role.calls)
+      calls.push_back({{"name", call.name}, {"count", call.count}});
+    traced.push_back({{"role", role.role}, {"calls", calls}});
+  }
+  return {{"counted_messages", examination.counted_messages},
+          {"counted", counted},
+          {"counted_note", examination.counted_note},
+          {"traced_messages", examination.traced_messages},
+          {"traced", traced},
+          {"traced_note", examination.traced_note}};
 }
 
 Json encode(const Integrity& integrity) {
@@ -170,6 +215,8 @@ Json encode(const LaunchRecord& launch) {
                  {"roles", roles},
                  {"integrity", encode(measurement.integrity)},
                  {"verdict", encode(measurement.verdict)}};
+  if (measurement.disturbance) record["disturbance"] = encode(*measurement.disturbance);
+  if (launch.examination) record["examination"] = encode(*launch.examination);
   if (!measurement.observations.empty()) record["observations"] = encode(measurement.observations);
   if (!measurement.further_distributions.empty()) {
     Json further = Json::array();
@@ -336,6 +383,21 @@ Json encode(const CaseSummary& summary) {
                          {"p999_ns", or_null(summary.pooled->p999_ns, "pooled.p999_ns")},
                          {"launches_pooled", summary.pooled->launches_pooled}};
   }
+  Json costs = Json::array();
+  for (const RoleCostSummary& cost : summary.costs) {
+    costs.push_back({{"role", cost.role},
+                     {"cpu_ns", number(cost.cpu_ns, "cost.cpu_ns")},
+                     {"voluntary_switches", number(cost.voluntary_switches, "cost.voluntary_switches")},
+                     {"involuntary_switches", number(cost.involuntary_switches, "cost.involuntary_switches")},
+                     {"faults", number(cost.faults, "cost.faults")},
+                     {"run_delay_ns", or_null(cost.run_delay_ns, "cost.run_delay_ns")},
+                     {"system_calls", or_null(cost.system_calls, "cost.system_calls")},
+                     {"cycles", or_null(cost.cycles, "cost.cycles")},
+                     {"instructions", or_null(cost.instructions, "cost.instructions")},
+                     {"cache_misses", or_null(cost.cache_misses, "cost.cache_misses")},
+                     {"branch_misses", or_null(cost.branch_misses, "cost.branch_misses")}});
+  }
+  figures["cost_per_message"] = std::move(costs);
   if (const auto& floor = summary.floor) {
     figures["floor"] = {{"under", floor->under},
                         {"what", floor->what},

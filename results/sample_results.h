@@ -98,6 +98,16 @@ inline LaunchRecord ping_pong_launch(unsigned round, double slower, std::mt19937
   m.cache_line_round_trip_ns = 310.5;
   m.roles = {role("sender 0", 0, m.messages, m.span_ns / 3),
              role("receiver 1", 1, m.messages, m.span_ns / 4)};
+  m.roles[1].cost.user_ns = 900;
+  m.roles[1].cost.system_ns = 1100;
+  m.disturbance = {{0, 1}, m.span_ns + 50'000, 0, 3, 60, 12'000, 90, 0, 2100.5, 400'000, 0, 100, {}};
+  launch.examination = {
+      1000,
+      {{"sender 0", 5'000'000, 4'000'000, 1200, {}}, {"receiver 1", 5'100'000, {}, 1300, 20}},
+      "user and kernel",
+      400,
+      {{"sender 0", {{"write", 400}, {"read", 401}}}, {"receiver 1", {{"read", 400}}}},
+      ""};
   m.integrity = {0, 0, 0, 0, 2 * (m.messages + m.warm_up_messages), false, 0};
   m.isolation = "pid+ipc+mount namespaces";
   m.verdict = {Grade::ok, {"no loss in 41000 messages"}};
@@ -124,6 +134,10 @@ inline LaunchRecord stream_launch(unsigned round, double slower, std::mt19937_64
   m.roles = {role("sender 0", -1, m.messages, m.span_ns), role("receiver 1", -1, m.messages, m.span_ns)};
   m.roles[1].empty_tries = 12;
   m.roles[1].work_done = 120;
+  m.roles[1].stops = 1;
+  m.roles[1].stopped_ns = 300'000'000;
+  launch.examination = {0, {}, "perf_event_open: No such file or directory",
+                        0, {}, "ptrace: Operation not permitted"};
   m.observations = {{"dropped", "messages", 0.5 * round}};
   m.integrity = {0, 0, 0, 0, m.messages, true, 256};
   m.limit = {64, "messages", "ring slots"};

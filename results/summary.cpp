@@ -87,6 +87,60 @@ CapacityFacts capacity_over_launches(const Group& group) {
   return over_all;
 }
 
+std::vector<RoleCostSummary> costs_over_launches(const Group& group) {
+  std::vector<RoleCostSummary> costs;
+  const LaunchRecord& any = *group.launches.front();
+  // The same in all launches of a run; a run that was resumed may have none in some.
+  const auto found = std::ranges::find_if(
+      group.launches, [](const LaunchRecord* launch) { return launch->examination.has_value(); });
+  const CostExamination* const examined = found == group.launches.end() ? nullptr : &*(*found)->examination;
+  for (std::size_t role = 0; role < any.measurement.roles.size(); ++role) {
+    const auto over = [&](auto figure) {
+      std::vector<double> values;
+      for (const LaunchRecord* launch : group.launches) {
+        const Measurement& measurement = launch->measurement;
+        if (role >= measurement.roles.size()) continue;
+        values.push_back(static_cast<double>(figure(measurement.roles[role].cost)) /
+                         static_cast<double>(measurement.messages));
+      }
+      return median(values);
+    };
+    RoleCostSummary cost;
+    cost.role = any.measurement.roles[role].role;
+    cost.cpu_ns = over([](const RoleCost& used) { return used.cpu_ns; });
+    cost.voluntary_switches = over([](const RoleCost& used) { return used.voluntary_switches; });
+    cost.involuntary_switches = over([](const RoleCost& used) { return used.involuntary_switches; });
+    cost.faults = over([](const RoleCost& used) { return used.minor_faults + used.major_faults; });
+    if (std::ranges::all_of(group.launches, [role](const LaunchRecord* launch) {
+          return role < launch->measurement.roles.size() &&
+                 launch->measurement.roles[role].cost.run_delay_ns.has_value();
+        }))
+      cost.run_delay_ns = over([](const RoleCost& used) { return *used.run_delay_ns; });
+    if (examined != nullptr) {
+      if (role < examined->traced.size() && examined->traced_messages > 0) {
+        double calls = 0;
+        for (const CostExamination::Call& call : examined->traced[role].calls)
+          calls += static_cast<double>(call.count);
+        cost.system_calls = calls / static_cast<double>(examined->traced_messages);
+      }
+      if (role < examined->counted.size() && examined->counted_messages > 0) {
+        const auto each = [&](const std::optional<std::uint64_t>& count) {
+          return count ? std::optional(static_cast<double>(*count) /
+                                       static_cast<double>(examined->counted_messages))
+                       : std::nullopt;
+        };
+        const CostExamination::Counted& counted = examined->counted[role];
+        cost.cycles = each(counted.cycles);
+        cost.instructions = each(counted.instructions);
+        cost.cache_misses = each(counted.cache_misses);
+        cost.branch_misses = each(counted.branch_misses);
+      }
+    }
+    costs.push_back(std::move(cost));
+  }
+  return costs;
+}
+
 CaseFloor under(const Floor& floor, const char* figure, const Statistic& statistic) {
   return {figure, floor.what, floor.ns, statistic.median / floor.ns};
 }
@@ -103,6 +157,7 @@ CaseSummary summarize_case(const std::string& id, const Group& group, const Floo
   summary.bytes_per_second = over_launches(group, bytes_per_second);
   summary.cpu_ns_per_message = over_launches(group, cpu_ns_per_message);
   summary.observations = observations_over_launches(group);
+  summary.costs = costs_over_launches(group);
   if (all_timed_single_events(group)) {
     summary.p50_ns = over_launches(group, &Distribution::p50_ns);
     summary.p99_ns = over_launches(group, &Distribution::p99_ns);

@@ -33,6 +33,19 @@ struct CaseFloor {
   double multiple = 0;  // that figure's median over launches / ns
 };
 
+// What one role uses for each message of the case: the launch's messages, whether it moved all of them or
+// not. Medians over launches; from system_calls on, of the launch that was examined, nullopt where there was
+// none.
+struct RoleCostSummary {
+  std::string role;
+  double cpu_ns = 0;
+  double voluntary_switches = 0;
+  double involuntary_switches = 0;
+  double faults = 0;
+  std::optional<double> run_delay_ns;
+  std::optional<double> system_calls, cycles, instructions, cache_misses, branch_misses;
+};
+
 struct CaseSummary {
   std::string id;
   Case benchmark_case;
@@ -50,6 +63,7 @@ struct CaseSummary {
   std::vector<ObservationSummary> observations;  // in the order first made
   // Of round trips, calls and streams between pinned roles whose floors were measured (results/floor.h).
   std::optional<CaseFloor> floor;
+  std::vector<RoleCostSummary> costs;  // in the order of the roles
 };
 
 // One figure of one launch. All need messages > 0 and span_ns > 0.

@@ -151,5 +151,21 @@ TEST(Knee, IsLookedForInEachCurveApartAndOnlyUnderABound) {
   EXPECT_EQ(knees[1].knee, &all[2]);
 }
 
+TEST(Summary, TellsWhatEachRoleUsesForAMessage) {
+  const std::vector<CaseSummary> cases = summarize_cases(sample::results(3));
+  const RoleCostSummary& sender = cases[0].costs.at(0);
+  EXPECT_EQ(sender.role, "sender 0");
+  EXPECT_DOUBLE_EQ(sender.voluntary_switches, 12 / 20000.0);
+  EXPECT_DOUBLE_EQ(sender.faults, 1 / 20000.0);
+  EXPECT_DOUBLE_EQ(sender.run_delay_ns.value(), 1500 / 20000.0);
+  EXPECT_DOUBLE_EQ(sender.system_calls.value(), 801 / 400.0);
+  EXPECT_DOUBLE_EQ(sender.instructions.value(), 4000);
+  EXPECT_FALSE(sender.branch_misses);
+  const RoleCostSummary& unexamined = cases[1].costs.at(1);
+  EXPECT_FALSE(unexamined.system_calls);
+  EXPECT_FALSE(unexamined.cycles);
+  EXPECT_FALSE(unexamined.run_delay_ns);
+}
+
 }  // namespace
 }  // namespace ipcmark

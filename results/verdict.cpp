@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <vector>
 
 #include "results/statistics.h"
@@ -25,6 +27,48 @@ const std::string& first_reason(std::span<const LaunchRecord* const> launches, G
     if (verdict.grade == grade && !verdict.reasons.empty()) return verdict.reasons.front();
   }
   return none;
+}
+
+// Of all launches together, where the steps it is told in even out.
+std::optional<double> steal_share(std::span<const LaunchRecord* const> launches) {
+  double stolen_ns = 0, processor_ns = 0;
+  for (const LaunchRecord* launch : launches) {
+    const auto& found = launch->measurement.disturbance;
+    if (!found || !found->steal_ns) continue;
+    stolen_ns += static_cast<double>(*found->steal_ns);
+    processor_ns +=
+        static_cast<double>(found->observed_ns) * static_cast<double>(found->os_processors.size());
+  }
+  return processor_ns > 0 ? std::optional(stolen_ns / processor_ns) : std::nullopt;
+}
+
+std::vector<double> frequencies(std::span<const LaunchRecord* const> launches) {
+  std::vector<double> mhz;
+  for (const LaunchRecord* launch : launches) {
+    if (const auto& found = launch->measurement.disturbance; found && found->mhz) mhz.push_back(*found->mhz);
+  }
+  return mhz;
+}
+
+// What the launch of the first round took, when it lies outside what all others took by more than the bound
+// of their spread; empty else.
+std::string first_launch_effect(std::span<const LaunchRecord* const> launches) {
+  std::vector<double> others;
+  const LaunchRecord* first = nullptr;
+  for (const LaunchRecord* launch : launches) {
+    if (launch->round == 1) {
+      first = launch;
+    } else {
+      others.push_back(ns_per_message(launch->measurement));
+    }
+  }
+  if (first == nullptr || others.size() + 1 < launches_for_spread) return {};
+  const double took = ns_per_message(first->measurement);
+  const auto [least, most] = std::ranges::minmax(others);
+  const double change = took / median(others) - 1;
+  if ((took >= least && took <= most) || std::abs(change) <= noisy_spread) return {};
+  return fmt::format("the first launch took {:.0f} % {} than the median of the others",
+                     100 * std::abs(change), change > 0 ? "longer" : "less");
 }
 
 std::vector<double> cache_line_round_trips(std::span<const LaunchRecord* const> launches) {
@@ -56,10 +100,26 @@ Verdict judge_case(std::span<const LaunchRecord* const> launches,
     lower_to(Grade::invalid, fmt::format("{} of {} launches are invalid: {}", bad, all,
                                          first_reason(launches, Grade::invalid)));
   }
+  std::vector<double> lost;
+  for (const LaunchRecord* launch : launches) lost.push_back(lost_share(launch->measurement));
+  const auto much_lost = static_cast<std::size_t>(
+      std::ranges::count_if(lost, [](double share) { return share > invalid_lost_share; }));
+  if (2 * much_lost > all) {
+    lower_to(Grade::invalid,
+             fmt::format("{} of {} launches lost over {:.0f} % of their span to others, in the "
+                         "median {:.0f} %",
+                         much_lost, all, 100 * invalid_lost_share, 100 * median(lost)));
+  }
   if (const std::size_t noisy = count(launches, Grade::noisy); noisy > 0) {
     const bool too_many = static_cast<double>(noisy) > noisy_launches * static_cast<double>(all);
     lower_to(too_many ? Grade::noisy : Grade::ok, fmt::format("{} of {} launches are noisy: {}", noisy, all,
                                                               first_reason(launches, Grade::noisy)));
+  }
+
+  if (const auto share = steal_share(launches); share && *share > noisy_lost_share) {
+    lower_to(Grade::noisy, fmt::format("the host took {:.1f} % of the processors' time away (steal; bound "
+                                       "{:.0f} %)",
+                                       100 * *share, 100 * noisy_lost_share));
   }
 
   if (all >= launches_for_spread) {
@@ -83,6 +143,19 @@ Verdict judge_case(std::span<const LaunchRecord* const> launches,
                       std::ranges::min(round_trips), std::ranges::max(round_trips), 100 * spread,
                       100 * noisy_cache_line_spread));
     }
+  }
+
+  if (const std::vector<double> mhz = frequencies(launches); mhz.size() >= launches_for_spread) {
+    if (const double spread = quartile_spread(mhz); spread > noisy_frequency_spread) {
+      lower_to(Grade::noisy,
+               fmt::format(
+                   "the processors' frequency lay between {:.0f} and {:.0f} MHz, quartile spread {:.0f} "
+                   "% of the median (over {:.0f} %)",
+                   std::ranges::min(mhz), std::ranges::max(mhz), 100 * spread, 100 * noisy_frequency_spread));
+    }
+  }
+  if (std::string effect = first_launch_effect(launches); !effect.empty()) {
+    lower_to(Grade::ok, std::move(effect));
   }
 
   if (all < launches_for_interval) {

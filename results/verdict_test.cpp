@@ -93,6 +93,62 @@ TEST(CaseVerdict, TakesACacheLineDriftAgainstSpinningCasesOnly) {
   EXPECT_THAT(verdict.reasons.back(), HasSubstr("drifted between 160 and 660 ns"));
 }
 
+// One processor, looked at for as long as the span.
+Disturbance disturbance_of(const LaunchRecord& launch) {
+  Disturbance found;
+  found.os_processors = {0};
+  found.observed_ns = launch.measurement.span_ns;
+  return found;
+}
+
+TEST(CaseVerdict, IsInvalidWhenMostLaunchesLostMuchOfTheirTimeAndOnlyThen) {
+  auto launches = launches_of({100, 101, 102, 103, 104, 105});
+  for (std::size_t i = 0; i < 3; ++i) {
+    launches[i].measurement.disturbance = disturbance_of(launches[i]);
+    launches[i].measurement.disturbance->quota_throttled_ns = launches[i].measurement.span_ns / 2;
+  }
+  EXPECT_EQ(judge(launches).grade, Grade::ok);
+  launches[3].measurement.disturbance = launches[2].measurement.disturbance;
+  const Verdict verdict = judge(launches);
+  EXPECT_EQ(verdict.grade, Grade::invalid);
+  EXPECT_EQ(verdict.reasons.front(),
+            "4 of 6 launches lost over 25 % of their span to others, in the median 50 %");
+}
+
+TEST(CaseVerdict, TakesStealOfAllLaunchesTogetherThoughEachIsWithinItsStep) {
+  std::vector<LaunchRecord> launches =
+      launches_of({30'000'000, 30'000'000, 30'000'000, 30'000'000, 30'000'000, 30'000'000});  // 300 ms each
+  for (LaunchRecord& launch : launches) {
+    launch.measurement.disturbance = disturbance_of(launch);
+    launch.measurement.disturbance->steal_ns = 10'000'000;
+  }
+  const Verdict verdict = judge(launches);
+  EXPECT_EQ(verdict.grade, Grade::noisy);
+  EXPECT_THAT(verdict.reasons,
+              testing::Contains(HasSubstr("the host took 3.3 % of the processors' time away")));
+}
+
+TEST(CaseVerdict, IsNoisyWhenTheFrequencyWanders) {
+  auto launches = launches_of({100, 101, 102, 103, 104, 105});
+  double mhz = 2'000;
+  for (LaunchRecord& launch : launches) {
+    launch.measurement.disturbance = disturbance_of(launch);
+    launch.measurement.disturbance->mhz = mhz += 200;
+  }
+  EXPECT_EQ(judge(launches).grade, Grade::noisy);
+  EXPECT_THAT(judge(launches).reasons, testing::Contains(HasSubstr("between 2200 and 3200 MHz")));
+}
+
+TEST(CaseVerdict, SaysThatTheFirstLaunchWasUnlikeTheOthers) {
+  auto launches = launches_of({150, 101, 102, 100, 104, 103});
+  for (std::size_t i = 0; i < launches.size(); ++i) launches[i].round = static_cast<unsigned>(i + 1);
+  const Verdict verdict = judge(launches);
+  EXPECT_EQ(verdict.grade, Grade::ok);
+  EXPECT_EQ(verdict.reasons.back(), "the first launch took 47 % longer than the median of the others");
+  std::swap(launches[0].round, launches[1].round);  // then it is merely an outlier
+  EXPECT_THAT(judge(launches).reasons, testing::Not(testing::Contains(HasSubstr("first launch"))));
+}
+
 TEST(CaseVerdict, SaysWhenThereAreTooFewLaunches) {
   const Verdict verdict = judge(launches_of({100, 900, 100}));
   EXPECT_EQ(verdict.grade, Grade::ok);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -59,6 +60,19 @@ LaunchSpec spec_for(const Case& benchmark_case, const std::vector<RoleKind>& rol
   return spec;
 }
 
+// Those that the roles are pinned to; all that may be used when one is not.
+std::vector<int> os_processors_of(const std::vector<std::vector<int>>& role_pus, const Topology& topology) {
+  const bool pinned = std::ranges::none_of(role_pus, &std::vector<int>::empty);
+  std::vector<int> processors;
+  for (const PuInfo& pu : topology.pus()) {
+    if (!pinned || std::ranges::any_of(role_pus, [&pu](const std::vector<int>& own) {
+          return std::ranges::count(own, pu.logical_index) > 0;
+        }))
+      processors.push_back(pu.os_index);
+  }
+  return processors;
+}
+
 std::optional<CapacityFacts::Limit> limit_from(const RoleBoard& role) {
   if (!role.has_limit) return std::nullopt;
   return CapacityFacts::Limit{role.limit_value, role.limit_unit, role.limit_source};
@@ -103,13 +117,16 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   if (workload == nullptr) throw std::out_of_range("no workload is named " + benchmark_case.workload);
 
   const std::vector<RoleKind> kinds = workload->roles(benchmark_case);
-  const LaunchSpec spec = spec_for(benchmark_case, kinds, role_pus, context);
+  LaunchSpec spec = spec_for(benchmark_case, kinds, role_pus, context);
+  const SystemWatch watch(os_processors_of(role_pus, context.topology));
+  spec.watch = &watch;
   const std::unique_ptr<Work> work = workload->make(benchmark_case, shape_of(benchmark_case), options);
   const SharedLaunchBoard board;
   if (std::optional<LaunchFailure> failure = launch(spec, *work, *board)) return *failure;
 
   Measurement measurement;
   measurement.roles = role_reports(spec, *board);
+  measurement.disturbance = between(board->before_timed, board->after_timed, watch.os_processors());
   measurement.isolation = context.isolation.description;
   measurement.cache_line_round_trip_ns = board->cache_line_round_trip_ns;
   measurement.warm_up_messages = board->roles[0].warm_up_messages;
@@ -189,6 +206,79 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
                    std::move(remark));
   }
   return measurement;
+}
+
+namespace {
+
+// A launch that is examined, not timed; gives the messages of its timed part, or 0 and the reason.
+std::uint64_t launch_examined(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
+                              const TrialContext& context, Examine examine, const TrialOptions& options,
+                              LaunchBoard& board, std::string& note) {
+  const WorkloadEntry* workload = transport_of(benchmark_case).find_workload(benchmark_case.workload);
+  const std::vector<RoleKind> kinds = workload->roles(benchmark_case);
+  LaunchSpec spec = spec_for(benchmark_case, kinds, role_pus, context);
+  spec.examine = examine;
+  constexpr double patience_s = 3;
+  spec.stall_s = patience_s + static_cast<double>(benchmark_case.gap_ns) * 1e-9;
+  const std::unique_ptr<Work> work = workload->make(benchmark_case, shape_of(benchmark_case), options);
+  if (std::optional<LaunchFailure> failure = launch(spec, *work, board)) {
+    note = failure->reason;
+    return 0;
+  }
+  std::uint64_t messages = 0;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    if (board.roles[i].examination.refusal[0] != '\0') {
+      note = board.roles[i].examination.refusal;
+      return 0;
+    }
+    if (kinds[i].counts) messages += board.roles[i].timed_messages;
+  }
+  if (messages == 0) note = "no message was moved";
+  return messages;
+}
+
+}  // namespace
+
+void count_hardware_events(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
+                           const TrialContext& context, CostExamination& found) {
+  const SharedLaunchBoard board;
+  found.counted_messages =
+      launch_examined(benchmark_case, role_pus, context, Examine::counters,
+                      {.timed_ns = 20'000'000, .warm_up_ns = 2'000'000}, *board, found.counted_note);
+  if (found.counted_messages == 0) return;
+  const auto kinds =
+      transport_of(benchmark_case).find_workload(benchmark_case.workload)->roles(benchmark_case);
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const ExaminationBoard& role = board->roles[i].examination;
+    const auto event = [&role](std::size_t which) {
+      return role.known[which] ? std::optional(role.events[which]) : std::nullopt;
+    };
+    found.counted.push_back({kinds[i].name, event(0), event(1), event(2), event(3)});
+    found.counted_note = role.user_only
+                             ? "user space only: the kernel's part needs kernel.perf_event_paranoid "
+                               "of at most 1, or CAP_PERFMON"
+                             : "user and kernel";
+  }
+}
+
+void trace_system_calls(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
+                        const TrialContext& context, CostExamination& found) {
+  const SharedLaunchBoard board;
+  found.traced_messages =
+      launch_examined(benchmark_case, role_pus, context, Examine::system_calls,
+                      {.fixed_messages = 400, .fixed_within_ns = 40'000'000}, *board, found.traced_note);
+  if (found.traced_messages == 0) return;
+  const auto kinds =
+      transport_of(benchmark_case).find_workload(benchmark_case.workload)->roles(benchmark_case);
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    CostExamination::Traced role{kinds[i].name, {}};
+    const auto& calls = board->roles[i].examination.calls;
+    for (std::size_t number = 0; number < calls.size(); ++number) {
+      if (calls[number] > 0) role.calls.push_back({system_call_name(number), calls[number]});
+    }
+    std::ranges::sort(role.calls, std::greater{}, &CostExamination::Call::count);
+    found.traced.push_back(std::move(role));
+  }
 }
 
 CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& context) {

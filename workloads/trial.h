@@ -25,6 +25,13 @@ using TrialOutcome = std::variant<Measurement, LaunchFailure>;
 TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
                        const TrialOptions& options, const TrialContext& context);
 
+// What a message of the case costs besides time. Each takes a launch of some tens of milliseconds, which is
+// not timed; the notes tell what could not be had. Throw as run_trial().
+void count_hardware_events(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
+                           const TrialContext& context, CostExamination& found);
+void trace_system_calls(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
+                        const TrialContext& context, CostExamination& found);
+
 // What the case's link holds, probed by two unpinned roles; sizes and limits as in the case, waits do not
 // matter. `note` tells what could not be found.
 CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& context);

@@ -23,6 +23,11 @@ std::string spread_of(const Statistic& statistic) {
   return fmt::format("±{:.1f} %", 100 * half / statistic.median);
 }
 
+// Of something that is counted, for each message.
+std::string count_of(double each) {
+  return each < 10 ? fmt::format("{:.2f}", each) : fmt::format("{:.3g}", each);
+}
+
 std::string time_or_dash(const std::optional<Statistic>& statistic) {
   return statistic ? format_ns(statistic->median) : "–";
 }
@@ -66,7 +71,7 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
   std::vector<std::string> row = parameters_of(summary.benchmark_case);
   if (ended_early(summary)) {
     row.insert(row.end(), 4, "–");
-    row.emplace_back();
+    row.insert(row.end(), 3, "");
     return row;
   }
   if (shows_times(summary)) {
@@ -81,6 +86,12 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
     row.push_back(spread_of(summary.messages_per_second));
   }
   row.push_back(format_ns(summary.cpu_ns_per_message.median));
+  std::optional<double> switches, calls;
+  for (const RoleCostSummary& cost : summary.costs) {
+    switches = switches.value_or(0) + cost.voluntary_switches + cost.involuntary_switches;
+    if (cost.system_calls) calls = calls.value_or(0) + *cost.system_calls;
+  }
+  for (const std::optional<double>& each : {switches, calls}) row.push_back(each ? count_of(*each) : "");
   row.push_back(summary.floor ? fmt::format("×{:.3g}", summary.floor->multiple) : "");
   return row;
 }
@@ -114,12 +125,15 @@ std::string group_of(std::string_view workload, const std::vector<CaseSummary>& 
   rows.front().assign(parameter_heads.begin(), parameter_heads.end());
   for (const std::string& head :
        {times ? of + "p50" : std::string("messages"), times ? of + "p99" : std::string("payload"),
-        std::string("95 %"), std::string("CPU"), std::string("floor")}) {
+        std::string("95 %"), std::string("CPU"), std::string("switches"), std::string("calls"),
+        std::string("floor")}) {
     rows.front().push_back(head);
   }
-  const bool floors =
-      std::ranges::any_of(shown, [](const CaseSummary* summary) { return summary->floor.has_value(); });
-  if (!floors) rows.front().back().clear();
+  // The last three columns stand where some case has them.
+  for (std::size_t column = rows.front().size() - 3; column < rows.front().size(); ++column) {
+    if (std::all_of(rows.begin() + 1, rows.end(), [column](const auto& row) { return row[column].empty(); }))
+      rows.front()[column].clear();
+  }
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));

@@ -15,6 +15,7 @@
 namespace ipcmark {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -142,6 +143,19 @@ TEST(CaseTable, HasNoFiguresForWhatDidNotComplete) {
   EXPECT_THAT(words_of(lines[2]), ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "–",
                                               "–", "–", "–", "ok"));
   EXPECT_EQ(lines[3], "      completed 0, deadlock_after 128 messages");
+}
+
+TEST(CaseTable, AddsUpTheSwitchesAndSystemCallsOfTheRoles) {
+  CaseSummary summary = ping_pong("pipe");
+  summary.costs.resize(2);
+  summary.costs[0].voluntary_switches = 1;
+  summary.costs[0].involuntary_switches = 0.25;
+  summary.costs[1].voluntary_switches = 0.5;
+  EXPECT_THAT(case_table({summary}, false, 0),
+              AllOf(HasSubstr("switches"), HasSubstr(" 1.75 "), Not(HasSubstr("calls"))));
+  summary.costs[0].system_calls = 2.01;
+  summary.costs[1].system_calls = 40;
+  EXPECT_THAT(case_table({summary}, false, 0), AllOf(HasSubstr("calls"), HasSubstr(" 42 ")));
 }
 
 TEST(CaseTable, ColoursNothingUnlessAsked) {

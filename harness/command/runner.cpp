@@ -243,7 +243,20 @@ class Run {
     } else if (const ProbeKey key = probe_key(benchmark_case); !capacities_.contains(key)) {
       capacities_.emplace(key, probe_capacity(benchmark_case, context));
     }
+    if (is_examined(plan_) && !out_.contains(planned.id) && !was_interrupted()) examine(planned, context);
     ++launches_done_;
+  }
+
+  void examine(const PlannedCase& planned, const TrialContext& context) {
+    CostExamination& found = examinations_[planned.id];
+    trace_system_calls(planned.benchmark_case, planned.role_pus, context, found);
+    if (counters_refusal_.empty()) {
+      count_hardware_events(planned.benchmark_case, planned.role_pus, context, found);
+      // What this kernel refuses one case it refuses all.
+      if (found.counted_note.starts_with("perf_event_open")) counters_refusal_ = found.counted_note;
+    } else {
+      found.counted_note = counters_refusal_;
+    }
   }
 
   void measure(const PlannedCase& planned, unsigned round) {
@@ -272,12 +285,15 @@ class Run {
         measurement.verdict.grade = std::max(measurement.verdict.grade, Grade::noisy);
         measurement.verdict.reasons.insert(measurement.verdict.reasons.begin(), std::move(unexpected));
       }
-      journal_.append(LaunchRecord{.benchmark_case = planned.benchmark_case,
-                                   .capacity = capacity,
-                                   .round = round,
-                                   .order = ++order_,
-                                   .started = started,
-                                   .measurement = measurement});
+      const auto examined = examinations_.find(planned.id);
+      journal_.append(LaunchRecord{
+          .benchmark_case = planned.benchmark_case,
+          .capacity = capacity,
+          .round = round,
+          .order = ++order_,
+          .started = started,
+          .examination = examined == examinations_.end() ? std::nullopt : std::optional(examined->second),
+          .measurement = measurement});
     }
     ++launches_done_;
     ++launches_timed_;
@@ -297,6 +313,8 @@ class Run {
   std::map<std::string, std::set<unsigned>> done_;  // rounds that a resumed journal already has
   std::set<std::string> out_;                       // cases that failed their verification or are unsupported
   std::map<ProbeKey, CapacityFacts> capacities_;
+  std::map<std::string, CostExamination> examinations_;
+  std::string counters_refusal_;  // why there are no hardware counters on this machine
   std::string stage_;
   std::uint64_t order_ = 0;
   std::size_t launches_done_ = 0;
