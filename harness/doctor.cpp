@@ -6,11 +6,16 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
+#include <thread>
 
+#include "harness/disturbance.h"
+#include "harness/files.h"
+#include "harness/judging.h"
 #include "harness/text.h"
 
 namespace ipcmark {
@@ -57,6 +62,8 @@ class Examination {
     hypervisor();
     cpu_quota();
     load();
+    busy_processors();
+    interrupts();
     smt();
     governor();
     turbo();
@@ -71,6 +78,7 @@ class Examination {
     locked_memory();
     real_time();
     hardware_counters();
+    tracing();
     shared_memory();
     posix_queues();
     system_v_queues();
@@ -147,6 +155,47 @@ class Examination {
         "load", found, "Something else is running, or was a minute ago. See top(1); stop it, or wait.");
   }
 
+  const PuInfo* pu_of(int os_index) const {
+    const auto found = std::ranges::find(machine_.pus, os_index, &PuInfo::os_index);
+    return found == machine_.pus.end() ? nullptr : &*found;
+  }
+
+  // Load is over a minute; this is now, and names processors.
+  void busy_processors() {
+    if (probe_.activity.empty()) return;
+    constexpr double quiet_share = 0.10;
+    std::vector<std::string> busy, beside;
+    for (const ProcessorActivity& each : probe_.activity) {
+      const PuInfo* const pu = pu_of(each.os_index);
+      if (each.busy_share <= quiet_share || pu == nullptr) continue;
+      busy.push_back(fmt::format("PU {} {:.0f} %", pu->logical_index, 100 * each.busy_share));
+      for (const PuInfo& other : machine_.pus) {
+        if (pu->core != -1 && other.core == pu->core && other.logical_index != pu->logical_index)
+          beside.push_back(fmt::format("PU {}", other.logical_index));
+      }
+    }
+    if (busy.empty())
+      return add(good, "busy processors",
+                 fmt::format("none was over {:.0f} % busy just now", 100 * quiet_share));
+    std::string found = fmt::format("{} busy just now", join(busy, ", "));
+    if (!beside.empty()) found += fmt::format(", which also slows {} on the same core", join(beside, ", "));
+    add(warning, "busy processors", found,
+        "See top(1), key 1. Stop what runs there, or leave those out with --placement and explicit PUs.");
+  }
+
+  void interrupts() {
+    if (probe_.activity.empty()) return;
+    const auto worst = std::ranges::max_element(probe_.activity, {}, &ProcessorActivity::interrupts_per_s);
+    const PuInfo* const pu = pu_of(worst->os_index);
+    const std::string found = fmt::format("devices raise at most {:.0f} a second, on PU {}",
+                                          worst->interrupts_per_s, pu == nullptr ? -1 : pu->logical_index);
+    constexpr double few_per_s = 100;
+    if (worst->interrupts_per_s < few_per_s) return add(good, "interrupts", found);
+    add(worst->interrupts_per_s > noisy_interrupts_per_s ? warning : note, "interrupts", found,
+        "To keep them off: systemctl stop irqbalance, and write the processors that may take them into "
+        "/proc/irq/*/smp_affinity_list (or measure on the other PUs).");
+  }
+
   void smt() {
     std::map<int, int> threads_of_core;
     for (const PuInfo& pu : machine_.pus)
@@ -188,9 +237,16 @@ class Examination {
     const auto idle = setting("cpuidle");
     if (!idle) return;
     if (idle->starts_with("none")) return add(good, "idle states", "the kernel has no driver for deep ones");
+    constexpr std::int32_t shallow_us = 10;
+    if (probe_.wake_up_latency_us && *probe_.wake_up_latency_us <= shallow_us)
+      return add(
+          note, "idle states",
+          fmt::format("held to {} µs by somebody who has /dev/cpu_dma_latency open: blocking waits wake up "
+                      "sooner than they do by default",
+                      *probe_.wake_up_latency_us));
     add(note, "idle states", fmt::format("{}: a processor that slept deeply wakes up late", *idle),
         "This is what users of blocking waits live with. To leave it out: cpupower idle-set -D 0 (and -E to "
-        "undo).");
+        "undo), or keep /dev/cpu_dma_latency open with a zero in it (tuned's latency-performance does).");
   }
 
   void isolated_cpus() {
@@ -322,6 +378,16 @@ class Examination {
         "sysctl -w kernel.perf_event_paranoid=1");
   }
 
+  void tracing() {
+    if (!probe_.ptrace_scope) return;
+    const int scope = *probe_.ptrace_scope;
+    const std::string found = fmt::format("ptrace_scope {}", scope);
+    if (scope <= 1 || (scope == 2 && may(probe_, CAP_SYS_PTRACE)))
+      return add(good, "tracing", found + ": system calls can be counted");
+    add(note, "tracing", found + ": system calls per message stay unknown",
+        "sysctl -w kernel.yama.ptrace_scope=1 (from 3 only by a restart)");
+  }
+
   void shared_memory() {
     if (!probe_.shm_free_bytes)
       return add(warning, "/dev/shm",
@@ -450,11 +516,45 @@ std::string_view to_string(Severity severity) {
   return "";
 }
 
+std::vector<ProcessorActivity> activity_between(std::string_view stat_before, std::string_view stat_after,
+                                                std::string_view interrupts_before,
+                                                std::string_view interrupts_after, double seconds,
+                                                std::span<const int> os_processors) {
+  std::vector<ProcessorActivity> all;
+  for (const int processor : os_processors) {
+    const std::span one(&processor, 1);
+    const auto before = processor_ticks(stat_before, one), after = processor_ticks(stat_after, one);
+    const auto raised_before = count_interrupts(interrupts_before, one),
+               raised_after = count_interrupts(interrupts_after, one);
+    if (!before || !after || !raised_before || !raised_after) continue;
+    const auto idle = static_cast<double>(after->idle - before->idle);
+    const auto busy = static_cast<double>(after->busy - before->busy);
+    all.push_back({processor, idle + busy > 0 ? busy / (idle + busy) : 0,
+                   static_cast<double>(raised_after->device - raised_before->device) / seconds});
+  }
+  return all;
+}
+
+std::vector<ProcessorActivity> watch_activity(std::span<const int> os_processors, double seconds) {
+  const Files files("/");
+  const auto read = [&files](std::string_view path) { return files.read(path).value_or(""); };
+  const std::string stat = read("/proc/stat"), interrupts = read("/proc/interrupts");
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  return activity_between(stat, read("/proc/stat"), interrupts, read("/proc/interrupts"), seconds,
+                          os_processors);
+}
+
 SystemProbe probe_system(const std::filesystem::path& root) {
   SystemProbe probe;
   if (double load = 0; std::ifstream(root / "proc/loadavg") >> load) probe.load_average = load;
   if (int level = 0; std::ifstream(root / "proc/sys/kernel/perf_event_paranoid") >> level)
     probe.perf_event_paranoid = level;
+  if (int scope = 0; std::ifstream(root / "proc/sys/kernel/yama/ptrace_scope") >> scope)
+    probe.ptrace_scope = scope;
+  std::int32_t latency_us = 0;
+  if (std::ifstream device(root / "dev/cpu_dma_latency", std::ios::binary);
+      device.read(reinterpret_cast<char*>(&latency_us), sizeof latency_us))
+    probe.wake_up_latency_us = latency_us;
   std::ifstream status(root / "proc/self/status");
   for (std::string word; status >> word;)
     if (word == "CapEff:") status >> std::hex >> probe.capabilities;

@@ -29,12 +29,34 @@ struct Finding {
   std::string advice;   // what a person can do about it; empty when there is nothing to do
 };
 
+// How busy a processor was while nothing was measured.
+struct ProcessorActivity {
+  int os_index = -1;
+  double busy_share = 0;
+  double interrupts_per_s = 0;  // of devices
+};
+
+// Between two readings of /proc/stat and /proc/interrupts, for the processors in all of them (OS indexes).
+std::vector<ProcessorActivity> activity_between(std::string_view stat_before, std::string_view stat_after,
+                                                std::string_view interrupts_before,
+                                                std::string_view interrupts_after, double seconds,
+                                                std::span<const int> os_processors);
+
+// Watches these processors for that long.
+std::vector<ProcessorActivity> watch_activity(std::span<const int> os_processors, double seconds);
+
 // What belongs to the moment or to this process rather than to the machine.
 struct SystemProbe {
   std::optional<double> load_average;  // over the last minute (proc_loadavg(5))
   std::optional<int> perf_event_paranoid;
+  std::optional<int> ptrace_scope;  // kernel.yama; nullopt: this kernel has none, which allows most
+  // What /dev/cpu_dma_latency holds idle states to, in microseconds; nullopt when it may not be read.
+  std::optional<std::int32_t> wake_up_latency_us;
   std::optional<std::uint64_t> shm_free_bytes;  // of /dev/shm; nullopt when it is not there
   std::uint64_t capabilities = 0;  // effective, one bit each as in capabilities(7); 0 when not known
+  // The caller's to fill; empty: not looked at. Severities of interrupts hold them against
+  // harness/judging.h.
+  std::vector<ProcessorActivity> activity;
   // The caller's to fill: what a launch lives in ("pid+ipc+mount namespaces"), and when that is less than
   // namespaces of its own, why. Both empty: not looked at, and nothing is said.
   std::string isolation;

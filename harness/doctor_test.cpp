@@ -1,9 +1,11 @@
 #include "harness/doctor.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 
+#include <array>
 #include <sstream>
 
 #include "harness/fake_root.h"
@@ -123,6 +125,52 @@ TEST(Doctor, WarnsOfAVirtualMachine) {
   machine.hypervisor = "KVM";
   EXPECT_THAT(finding("virtual machine", machine),
               AllOf(Field(&Finding::severity, Severity::warning), Field(&Finding::found, HasSubstr("KVM"))));
+}
+
+TEST(Doctor, NamesProcessorsThatAreBusyNowAndWhoSharesTheirCore) {
+  Machine machine = good_machine();
+  SystemProbe probe = good_probe();
+  const int busy_pu = machine.pus[1].os_index;
+  probe.activity = {{machine.pus[0].os_index, 0.02, 0}, {busy_pu, 0.45, 0}};
+  EXPECT_EQ(finding("interrupts", machine, probe).severity, Severity::good);
+  EXPECT_EQ(finding("busy processors", machine, probe).severity, Severity::warning);
+  EXPECT_THAT(finding("busy processors", machine, probe).found,
+              HasSubstr(fmt::format("PU {} 45 % busy", machine.pus[1].logical_index)));
+  machine.pus[0].core = machine.pus[1].core;
+  EXPECT_THAT(finding("busy processors", machine, probe).found,
+              HasSubstr(fmt::format("slows PU {} on the same core", machine.pus[0].logical_index)));
+  probe.activity[1].busy_share = 0.05;
+  EXPECT_EQ(finding("busy processors", machine, probe).severity, Severity::good);
+  probe.activity[1].interrupts_per_s = 500;
+  EXPECT_EQ(finding("interrupts", machine, probe).severity, Severity::note);
+  probe.activity[1].interrupts_per_s = 50'000;
+  EXPECT_EQ(finding("interrupts", machine, probe).severity, Severity::warning);
+}
+
+TEST(Doctor, TellsHowBusyAProcessorWasFromTwoLooks) {
+  constexpr std::string_view before =
+      "cpu  9 9 9 9\ncpu0 10 0 10 100 20 0 0 0 0 0\ncpu1 0 0 0 50 0 0 0 0 0 0\n";
+  constexpr std::string_view after =
+      "cpu  9 9 9 9\ncpu0 20 0 15 110 25 0 0 10 7 0\ncpu1 0 0 0 90 0 0 0 0 0 0\n";
+  constexpr std::string_view raised = "   CPU0 CPU1\n 24: 100 7 dev\nLOC: 5 5 Local timer interrupts\n";
+  constexpr std::string_view raised_later =
+      "   CPU0 CPU1\n 24: 160 7 dev\nLOC: 50 50 Local timer interrupts\n";
+  const auto found = activity_between(before, after, raised, raised_later, 0.5, std::array{0, 1, 2});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_DOUBLE_EQ(found[0].busy_share, 25.0 / 40);
+  EXPECT_EQ(found[0].interrupts_per_s, 120);
+  EXPECT_EQ(found[1].busy_share, 0);
+}
+
+TEST(Doctor, SaysWhoMayTraceAndWhoHoldsIdleStates) {
+  SystemProbe probe = good_probe();
+  probe.ptrace_scope = 1;
+  EXPECT_EQ(finding("tracing", good_machine(), probe).severity, Severity::good);
+  probe.ptrace_scope = 3;
+  EXPECT_EQ(finding("tracing", good_machine(), probe).severity, Severity::note);
+  probe.wake_up_latency_us = 0;
+  EXPECT_THAT(finding("idle states", with_setting("cpuidle", "intel_idle, menu"), probe).found,
+              HasSubstr("held to 0 µs"));
 }
 
 TEST(Doctor, AQuotaBelowTheProcessorsMisleads) {

@@ -252,6 +252,10 @@ int doctor(const DoctorOptions& options) {
   Workbench workbench;
   const Machine machine = examine_machine(workbench.topology(), {64}, {});
   SystemProbe probe = probe_system();
+  std::vector<int> processors;
+  for (const PuInfo& pu : workbench.topology().pus()) processors.push_back(pu.os_index);
+  constexpr double moment_s = 0.3;
+  probe.activity = watch_activity(processors, moment_s);
   const Isolation& isolation = workbench.isolation(Limits::host);
   probe.isolation = isolation.description;
   if (!isolation.namespaces) probe.isolation_refusal = isolation.description;
