@@ -17,7 +17,7 @@ struct TrialOptions {
   std::uint64_t timed_ns = 100'000'000;  // how long the timed part should take
   std::uint64_t warm_up_ns = 8'000'000;  // how long the last warm-up phase should take
   std::uint64_t fixed_messages = 0;      // > 0: exactly these in the timed part, no warm-up
-  // > 0: of the fixed messages only as many as take about this long; a few go before, to learn the pace.
+  // > 0: of the fixed messages only as many as take about this long; some go before, to learn the pace.
   std::uint64_t fixed_within_ns = 0;
   std::uint64_t least_messages = 1;  // in the timed part, however long they take
   std::uint64_t most_messages = std::numeric_limits<std::uint64_t>::max();  // in any phase
@@ -50,6 +50,50 @@ inline void measure_cache_line(Role& role) {
   }
 }
 
+// Warm-up phases, each longer than the one before, until one takes as long as it should or moves the most
+// that it may. `run_phase(messages)` returns how long it took.
+class WarmUp {
+ public:
+  template <class RunPhase>
+  WarmUp(double long_enough_ns, std::uint64_t most_messages, RunPhase run_phase) {
+    constexpr double too_short_to_judge_ns = 1e6;
+    constexpr double growth = 8;
+    // Of a phase against the quickest so far: it was disturbed, or it is the first that the mechanism itself
+    // holds up, as a buffer does once it is full. Run again, the one passes and the other stays. The first of
+    // all has nothing to be held against.
+    constexpr double suspect = 2;
+    std::uint64_t messages = 1;
+    bool again = false;
+    for (;;) {
+      const bool first = moved_ == 0;
+      const auto elapsed_ns = static_cast<double>(run_phase(messages));
+      moved_ += messages;
+      const double pace = elapsed_ns / static_cast<double>(messages);
+      if (elapsed_ns >= long_enough_ns && (first || pace > suspect * ns_per_message_)) {
+        if (again) {
+          ns_per_message_ = pace;
+          return;
+        }
+        again = true;
+        continue;
+      }
+      again = false;
+      ns_per_message_ = std::min(ns_per_message_, pace);
+      if (elapsed_ns >= long_enough_ns || messages >= most_messages) return;
+      const double wanted = elapsed_ns < too_short_to_judge_ns ? growth : 2 * long_enough_ns / elapsed_ns;
+      messages =
+          std::min(static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1, most_messages);
+    }
+  }
+
+  double ns_per_message() const { return ns_per_message_; }
+  std::uint64_t moved() const { return moved_; }
+
+ private:
+  double ns_per_message_ = std::numeric_limits<double>::infinity();
+  std::uint64_t moved_ = 0;
+};
+
 // For the lead. `move(messages, timed)` moves them all; it is called between announce and conclude.
 template <class Move>
 void lead_phases(Role& role, const TrialOptions& options, Move move) {
@@ -60,34 +104,25 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
     role.conclude();
     return std::max<std::uint64_t>(1, now_ns() - begin_ns);
   };
+  const auto warm_up = [&](std::uint64_t long_enough_ns, std::uint64_t most_messages) {
+    const WarmUp done(static_cast<double>(long_enough_ns), most_messages,
+                      [&](std::uint64_t messages) { return run_phase(PhaseKind::warm_up, messages); });
+    role.board().warm_up_messages = done.moved();
+    return done;
+  };
+  const auto in_time = [](std::uint64_t ns, const WarmUp& done) {
+    return static_cast<std::uint64_t>(static_cast<double>(ns) / done.ns_per_message());
+  };
 
   std::uint64_t timed_messages = options.fixed_messages;
-  if (constexpr std::uint64_t few = 8; options.fixed_within_ns > 0 && timed_messages > few) {
-    const std::uint64_t ns_per_message = run_phase(PhaseKind::warm_up, few) / few + 1;
-    role.board().warm_up_messages = few;
-    timed_messages =
-        std::clamp<std::uint64_t>(options.fixed_within_ns / ns_per_message, 1, timed_messages - few);
-  }
   if (timed_messages == 0) {
-    constexpr std::uint64_t too_short_to_judge_ns = 1'000'000;
-    constexpr double growth = 8;
-    const auto warm_up_ns = static_cast<double>(options.warm_up_ns);
-    // The quickest pace seen: a phase that somebody disturbed must not make the timed part too short.
-    double ns_per_message = std::numeric_limits<double>::infinity();
-    std::uint64_t messages = 1, moved = 0;
-    for (;;) {
-      const auto elapsed_ns = static_cast<double>(run_phase(PhaseKind::warm_up, messages));
-      moved += messages;
-      ns_per_message = std::min(ns_per_message, elapsed_ns / static_cast<double>(messages));
-      if (elapsed_ns >= warm_up_ns / 2 || messages >= options.most_messages) break;
-      const double wanted = elapsed_ns < too_short_to_judge_ns ? growth : warm_up_ns / elapsed_ns;
-      messages = std::min(static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1,
-                          options.most_messages);
-    }
-    role.board().warm_up_messages = moved;
+    const WarmUp done = warm_up(options.warm_up_ns / 2, options.most_messages);
+    timed_messages = std::max(options.least_messages, in_time(options.timed_ns, done));
+  } else if (constexpr std::uint64_t few = 8; options.fixed_within_ns > 0 && timed_messages > few) {
+    // At most 3/8 of them: the last phase twice, and as many before it.
+    const WarmUp done = warm_up(options.fixed_within_ns / 8, timed_messages / 8);
     timed_messages =
-        std::max(options.least_messages,
-                 static_cast<std::uint64_t>(static_cast<double>(options.timed_ns) / ns_per_message));
+        std::clamp<std::uint64_t>(in_time(options.fixed_within_ns, done), 1, timed_messages - done.moved());
   }
   run_phase(PhaseKind::timed, std::min(timed_messages, options.most_messages));
 }
