@@ -128,6 +128,12 @@ struct Integrity {
   bool clean() const { return lost == 0 && duplicated == 0 && reordered == 0 && corrupted == 0; }
 };
 
+// Whether samples of that name are each the duration of one whole event, whose percentiles are a latency.
+// Windows are not, nor the waiting inside an event, which is often none at all.
+inline bool times_single_events(std::string_view of, std::uint64_t messages_per_sample) {
+  return messages_per_sample == 1 && of != "window_ns" && of != "sender_wait_ns";
+}
+
 // A distribution of nanoseconds: the encoded histogram (harness/histogram.h) and figures read from it.
 struct Distribution {
   std::string of;                         // round_trip_ns (ping_pong) | window_ns (stream) ...

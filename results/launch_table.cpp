@@ -62,7 +62,7 @@ void scan_distribution(JsonScanner& json, Entry& entry) {
       json.skip();
     }
   });
-  if (entry.timed == "window_ns" || messages_per_sample != 1) return;
+  if (!times_single_events(entry.timed, messages_per_sample)) return;
   entry.figures.p50_ns = p50_ns;
   entry.figures.p99_ns = p99_ns;
   entry.figures.p999_ns = p999_ns;

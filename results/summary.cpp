@@ -38,7 +38,7 @@ std::optional<Statistic> over_launches(const Group& group, std::optional<double>
 bool all_timed_single_events(const Group& group) {
   return std::ranges::all_of(group.launches, [](const LaunchRecord* launch) {
     const auto& distribution = launch->measurement.distribution;
-    return distribution && distribution->of != "window_ns" && distribution->messages_per_sample == 1;
+    return distribution && times_single_events(distribution->of, distribution->messages_per_sample);
   });
 }
 

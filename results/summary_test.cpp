@@ -43,6 +43,15 @@ TEST(Summary, GivesRoundTripPercentilesToRoundTripsOnly) {
   EXPECT_FALSE(cases[1].p50_ns || cases[1].p99_ns || cases[1].pooled);
 }
 
+TEST(Summary, TakesTheWaitingInsideAnEventForNoLatency) {
+  ResultFile results = sample::results(7);
+  for (LaunchRecord& launch : results.launches) {
+    launch.measurement.distribution->of = "sender_wait_ns";
+    launch.measurement.distribution->messages_per_sample = 1;
+  }
+  for (const CaseSummary& summary : summarize_cases(results)) EXPECT_FALSE(summary.p50_ns || summary.pooled);
+}
+
 TEST(Summary, WithholdsAPercentileThatOneLaunchLacks) {
   ResultFile results = sample::results(7);
   results.launches[0].measurement.distribution->p99_ns.reset();
