@@ -24,6 +24,7 @@ class AnyEnd {
   Io commit() { return end_->commit(); }
   Io finish() { return end_->finish(); }
   void wait_to_send() { end_->wait_to_send(); }
+  Io drop_oldest() { return end_->drop_oldest(); }
   Io receive(std::span<std::byte> message) { return end_->receive(message); }
   Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) {
     return end_->receive_sized(buffer, message_bytes);
@@ -41,7 +42,7 @@ class AnyEnd {
   std::shared_ptr<AnyEndpoint> end_;
 };
 static_assert(CopySender<AnyEnd> && LoanSender<AnyEnd> && CopyReceiver<AnyEnd> && LoanReceiver<AnyEnd> &&
-              ReportsLimit<AnyEnd> && SendsInPieces<AnyEnd> && ReportsBacklog<AnyEnd>);
+              DropsOldest<AnyEnd> && ReportsLimit<AnyEnd> && SendsInPieces<AnyEnd> && ReportsBacklog<AnyEnd>);
 
 // By the transport that the shape is of. Throws Unsupported; std::out_of_range for a name that none has.
 std::unique_ptr<AnyLink> make_registered_link(const Shape& shape);

@@ -33,6 +33,7 @@ class AnyEndpoint {
   virtual Io commit() = 0;
   virtual Io finish() = 0;
   virtual void wait_to_send() = 0;
+  virtual Io drop_oldest() = 0;
   virtual Io receive(std::span<std::byte> message) = 0;
   virtual Io receive_sized(std::span<std::byte> buffer, std::size_t& message_bytes) = 0;
   virtual Io peek(std::span<const std::byte>& message) = 0;
@@ -88,6 +89,10 @@ class ErasedEndpoint final : public AnyEndpoint {
   void wait_to_send() override {
     if constexpr (SenderBase<E>) return endpoint_.wait_to_send();
     lacks("wait_to_send");
+  }
+  Io drop_oldest() override {
+    if constexpr (DropsOldest<E>) return endpoint_.drop_oldest();
+    lacks("drop_oldest");
   }
   Io receive(std::span<std::byte> message) override {
     if constexpr (CopyReceiver<E>) return endpoint_.receive(message);

@@ -353,6 +353,8 @@ class Writer {
         } else {
           sender_.wait_to_send();  // the oldest one is being received
         }
+      } else {
+        throw std::logic_error("overflow: this sender cannot drop the oldest message");
       }
     }
   }

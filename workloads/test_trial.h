@@ -94,7 +94,7 @@ inline std::vector<Case> over_every_transport(Case c) {
   std::vector<Case> cases;
   for (const TransportEntry& entry : Registry::instance().transports()) {
     if (entry.traits.facts.summary == "for a test" || !entry.traits.facts.carries ||
-        !entry.traits.copy_send || !entry.traits.copy_receive || (!c.mix.empty() && !entry.traits.mixes) ||
+        !entry.traits.copy_send || !entry.traits.copy_receive || (is_mix(c) && !entry.traits.mixes) ||
         !why_not_here(entry).empty())
       continue;
     c.transport = entry.traits.name;
