@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <string>
 
 #include "harness/batches.h"
@@ -41,12 +42,6 @@ struct OrderCheck {
     return true;
   }
 };
-
-std::uint64_t monotonic_ns() {
-  timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 std::string kernel_source(const Files& files) {
   return files.read("/sys/devices/system/clocksource/clocksource0/current_clocksource").value_or("");
@@ -92,8 +87,22 @@ Correspondence correspond() {
 
 Correspondence first_correspondence;
 
-void scale_counter() {
-  const Correspondence now = correspond();
+// Nanoseconds that the counter is ahead of CLOCK_MONOTONIC, by the scale in use, and since that scale began.
+struct Drift {
+  double ahead_ns, since_ns;
+  // Twice what steering may change, and room for two readings that are not of one moment.
+  bool is_pace_lost() const { return std::abs(ahead_ns) > 1e-3 * since_ns + 20'000; }
+};
+
+Drift drift_at(const Correspondence& now) {
+  const auto ticks = static_cast<std::int64_t>(now.ticks - time_stamp_scale.base_ticks);
+  const double counted_ns =
+      static_cast<double>(ticks) * static_cast<double>(time_stamp_scale.ns_per_tick) / 4294967296.0;
+  const auto since_ns = static_cast<double>(now.ns - time_stamp_scale.base_ns);
+  return {counted_ns - since_ns, since_ns};
+}
+
+void scale_counter(const Correspondence& now) {
   const auto ns = static_cast<double>(now.ns - first_correspondence.ns);
   const auto ticks = static_cast<double>(now.ticks - first_correspondence.ticks);
   time_stamp_scale = {true, now.ticks, now.ns, static_cast<std::uint64_t>(ns / ticks * 4294967296.0)};
@@ -161,10 +170,19 @@ double clock_read_cost_ns() {
   return median_call_ns(25, 1'000, [] { keep(now_ns()); });
 }
 
-void align_clock() {
+std::string align_clock() {
 #if defined(__x86_64__)
-  if (time_stamp_scale.in_use) scale_counter();
+  if (!time_stamp_scale.in_use) return {};
+  const Correspondence now = correspond();
+  if (const Drift drift = drift_at(now); drift.is_pace_lost()) {
+    use_monotonic_clock();
+    return fmt::format("the time stamp counter went {:.3f} ms {} of CLOCK_MONOTONIC in {:.3f} ms",
+                       std::abs(drift.ahead_ns) / 1e6, drift.ahead_ns > 0 ? "ahead" : "behind",
+                       drift.since_ns / 1e6);
+  }
+  scale_counter(now);
 #endif
+  return {};
 }
 
 void use_monotonic_clock() { time_stamp_scale = {}; }
@@ -179,7 +197,7 @@ ClockInfo choose_clock(const OsPuPairs& pairs, const std::filesystem::path& root
     constexpr std::uint64_t baseline_ns = 50'000'000;
     first_correspondence = correspond();
     while (monotonic_ns() - first_correspondence.ns < baseline_ns) ::sched_yield();
-    scale_counter();
+    scale_counter(correspond());
     const OrderFound found = check_order(pairs);
     const double read_ns = clock_read_cost_ns();
     if (!found.violation.empty()) {
@@ -187,7 +205,7 @@ ClockInfo choose_clock(const OsPuPairs& pairs, const std::filesystem::path& root
     } else if (read_ns >= monotonic_read_ns) {
       objection = fmt::format("a reading costs {:.0f} ns", read_ns);
     } else {
-      return {.source = "TSC",
+      return {.source = std::string(time_stamp_counter),
               .why = fmt::format(
                   "constant_tsc and nonstop_tsc, the kernel's own source, never behind; a reading costs "
                   "{:.0f} ns, one of CLOCK_MONOTONIC {:.0f} ns",

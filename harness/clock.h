@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,8 @@ struct TimeStampScale {
   std::uint64_t ns_per_tick = 0;  // in units of 2^-32
 };
 inline TimeStampScale time_stamp_scale;
+// ClockInfo::source where it is in use.
+inline constexpr std::string_view time_stamp_counter = "TSC";
 
 #if defined(__x86_64__)
 // Not before what stands before it has been executed and its loads are done, as the kernel's own reader does
@@ -32,8 +36,15 @@ inline std::uint64_t time_stamp() {
 }
 #endif
 
-// CLOCK_MONOTONIC (clock_gettime(2), read in the vdso(7) without entering the kernel), or the processor's
-// counter on its scale, in nanoseconds; the same for every process of a launch.
+// CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)), read in the vdso(7) without entering the kernel.
+inline std::uint64_t monotonic_ns() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// CLOCK_MONOTONIC or the processor's counter on its scale, in nanoseconds; the same for every process of a
+// launch.
 inline std::uint64_t now_ns() {
 #if defined(__x86_64__)
   if (time_stamp_scale.in_use) {
@@ -44,15 +55,17 @@ inline std::uint64_t now_ns() {
                (static_cast<Wide>(ticks) * static_cast<Wide>(time_stamp_scale.ns_per_tick)) >> 32);
   }
 #endif
-  timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+  return monotonic_ns();
 }
 
 // Puts the counter, if it is in use, back on CLOCK_MONOTONIC, whose pace is steered and which deadlines given
-// to the kernel are made of. Before each launch: within one the two drift apart by less than a microsecond a
-// second.
-void align_clock();
+// to the kernel are made of. Before each launch: within one the two drift apart by what steering changes of
+// the pace meanwhile, at most 500 parts in a million (adjtimex(2)).
+//
+// A counter that lost the pace it was chosen for (a suspend stops one of the two clocks, a host may move the
+// machine) is used no more from here on; then says so, else gives an empty string. After a launch it tells
+// what that launch's times are worth.
+std::string align_clock();
 
 struct ClockOrder {
   std::uint64_t checks = 0;  // readings handed over and compared

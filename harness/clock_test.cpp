@@ -71,7 +71,7 @@ TEST_F(ClockChoice, IsExaminedAndGivesItsReason) {
 TEST_F(ClockChoice, OfTheCounterIsStillOnTheMonotonicScale) {
   choose_clock(a_pair());
   if (!time_stamp_scale.in_use) GTEST_SKIP() << choose_clock(a_pair()).why;
-  align_clock();
+  EXPECT_EQ(align_clock(), "");
   timespec monotonic;
   const std::uint64_t before = now_ns();
   clock_gettime(CLOCK_MONOTONIC, &monotonic);
@@ -82,6 +82,19 @@ TEST_F(ClockChoice, OfTheCounterIsStillOnTheMonotonicScale) {
   EXPECT_LE(before, between_ns + close_ns);
   EXPECT_LE(between_ns, after + close_ns);
 }
+
+#if defined(__x86_64__)
+TEST_F(ClockChoice, GivesUpACounterThatLostItsPaceAndSaysSo) {
+  constexpr std::uint64_t far_too_fast = std::uint64_t{1} << 42;  // 1,024 ns a tick
+  time_stamp_scale = {true, time_stamp(), monotonic_ns(), far_too_fast};
+  const std::uint64_t begin_ns = monotonic_ns();
+  while (monotonic_ns() - begin_ns < 1'000'000) {
+  }
+  EXPECT_NE(align_clock().find("ahead of CLOCK_MONOTONIC"), std::string::npos);
+  EXPECT_FALSE(time_stamp_scale.in_use);
+  EXPECT_EQ(align_clock(), "");
+}
+#endif
 
 TEST_F(ClockChoice, LeavesACounterThatNobodyVouchesFor) {
   const std::string promised = "flags\t\t: fpu tsc constant_tsc nonstop_tsc sse";
