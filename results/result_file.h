@@ -43,7 +43,7 @@ struct LaunchRecord {
   unsigned round = 0;       // from 1
   std::uint64_t order = 0;  // position within the whole run, from 1
   std::string started;
-  std::optional<CostExamination> examination;  // of the case, made once a run; nullopt: not made
+  std::optional<CostExamination> examination;  // of the case: with its first launch, if made at all
   Measurement measurement;
 };
 

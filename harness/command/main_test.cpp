@@ -161,6 +161,17 @@ TEST_F(Program, MeasuresAndWritesProgressApartFromResults) {
   EXPECT_FALSE(std::filesystem::exists(path("x.json.journal")));
 }
 
+TEST_F(Program, PutsACasesExaminationWithItsFirstLaunchAlone) {
+  const Ended ended =
+      run("run --transport pipe --workload stream --launches 3 --min-time 1ms --quiet -o x.json");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const std::string result = text_of(path("x.json"));
+  const auto examined = result.find("\"examination\":");
+  ASSERT_NE(examined, std::string::npos);
+  EXPECT_EQ(result.rfind("\"examination\":"), examined);
+  EXPECT_LT(examined, result.find("\"repetition_index\":1"));
+}
+
 TEST_F(Program, SaysNothingToPeopleWhenQuiet) {
   const Ended ended =
       run("run --transport pipe --workload stream --launches 1 --min-time 1ms --quiet -o x.json");

@@ -278,6 +278,9 @@ class Run {
         measurement.verdict.grade = Grade::invalid;
         measurement.verdict.reasons.push_back("the clock was found disordered between processors");
       }
+      if (header_.machine.clock.source == time_stamp_counter && !time_stamp_scale.in_use) {
+        measurement.verdict.reasons.push_back("by CLOCK_MONOTONIC: the time stamp counter lost its pace");
+      }
       const CapacityFacts& capacity = capacities_[probe_key(planned.benchmark_case)];
       std::string unexpected = workload_of(planned.benchmark_case)
                                    .unexpected(planned.benchmark_case, capacity, measurement.observations);
@@ -285,15 +288,16 @@ class Run {
         measurement.verdict.grade = std::max(measurement.verdict.grade, Grade::noisy);
         measurement.verdict.reasons.insert(measurement.verdict.reasons.begin(), std::move(unexpected));
       }
-      const auto examined = examinations_.find(planned.id);
-      journal_.append(LaunchRecord{
-          .benchmark_case = planned.benchmark_case,
-          .capacity = capacity,
-          .round = round,
-          .order = ++order_,
-          .started = started,
-          .examination = examined == examinations_.end() ? std::nullopt : std::optional(examined->second),
-          .measurement = measurement});
+      LaunchRecord record{.benchmark_case = planned.benchmark_case,
+                          .capacity = capacity,
+                          .round = round,
+                          .order = ++order_,
+                          .started = started,
+                          .examination = {},
+                          .measurement = measurement};
+      if (auto examined = examinations_.extract(planned.id))
+        record.examination = std::move(examined.mapped());
+      journal_.append(record);
     }
     ++launches_done_;
     ++launches_timed_;
@@ -313,8 +317,8 @@ class Run {
   std::map<std::string, std::set<unsigned>> done_;  // rounds that a resumed journal already has
   std::set<std::string> out_;                       // cases that failed their verification or are unsupported
   std::map<ProbeKey, CapacityFacts> capacities_;
-  std::map<std::string, CostExamination> examinations_;
-  std::string counters_refusal_;  // why there are no hardware counters on this machine
+  std::map<std::string, CostExamination> examinations_;  // of cases that have no launch on record yet
+  std::string counters_refusal_;                         // why there are no hardware counters on this machine
   std::string stage_;
   std::uint64_t order_ = 0;
   std::size_t launches_done_ = 0;
