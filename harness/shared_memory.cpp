@@ -4,6 +4,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "harness/contract.h"
 #include "harness/fail.h"
 
@@ -35,14 +37,20 @@ void make_room(std::string_view transport, int fd, std::size_t bytes, const char
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) fail(fmt::format("ftruncate in {}", directory));
 }
 
-MemoryMap map_shared_file(int fd, std::size_t bytes, const std::string& object) {
-  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (memory == MAP_FAILED) fail("mmap " + object);
-  return {memory, bytes};
+void prefault(std::span<std::byte> memory, const std::string& object) {
+  // EINVAL: a kernel that does not know the advice.
+  if (madvise(memory.data(), memory.size(), MADV_POPULATE_WRITE) != 0 && errno != EINVAL) {
+    fail("madvise(MADV_POPULATE_WRITE) of " + object);
+  }
 }
 
-void prefault(const MemoryMap& memory, std::size_t bytes) {
-  madvise(memory.bytes().data(), bytes, MADV_POPULATE_WRITE);
+MemoryMap map_shared_file(int fd, std::size_t bytes, std::size_t prefaulted_bytes,
+                          const std::string& object) {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) fail("mmap " + object);
+  MemoryMap map(memory, bytes);
+  prefault(map.bytes().first(prefaulted_bytes), object);
+  return map;
 }
 
 InheritedMemory::InheritedMemory(std::size_t bytes, std::size_t prefaulted_bytes, int flags)
@@ -54,7 +62,7 @@ InheritedMemory::InheritedMemory(std::size_t bytes, std::size_t prefaulted_bytes
 }
 
 InheritedMemory::Mapping InheritedMemory::map() const {
-  if (getpid() != maker_) prefault(*memory_, prefaulted_bytes_);
+  if (getpid() != maker_) prefault(memory_->bytes().first(prefaulted_bytes_), "anonymous memory");
   return Mapping(memory_);
 }
 

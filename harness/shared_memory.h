@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,11 +27,12 @@ std::uint64_t most_room_of_a_link(const char* directory);
 // only when they are touched, and a full file system would answer with SIGBUS then.
 void make_room(std::string_view transport, int fd, std::size_t bytes, const char* directory);
 
-// The whole file, shared. Throws std::system_error naming `object`.
-MemoryMap map_shared_file(int fd, std::size_t bytes, const std::string& object);
+// Its pages are there from now on; before Linux 5.14 they come as they are touched. Throws std::system_error
+// naming `object` where there is no room for them after all.
+void prefault(std::span<std::byte> memory, const std::string& object);
 
-// Its pages are there from now on. Before Linux 5.14 they come as they are touched.
-void prefault(const MemoryMap& memory, std::size_t bytes);
+// The whole file, shared, so much of its begin prefaulted. Throws std::system_error naming `object`.
+MemoryMap map_shared_file(int fd, std::size_t bytes, std::size_t prefaulted_bytes, const std::string& object);
 
 // Memory without a name that children inherit. Every process that takes part has the maker's mapping.
 class InheritedMemory {

@@ -28,9 +28,8 @@ class MemfdRegion {
   static std::uint64_t most_bytes() { return most_memory_of_a_link(); }
 
   MemoryMap map() const {
-    MemoryMap memory = map_shared_file(file_.get(), bytes_, "a memfd");
-    if (getpid() != maker_) prefault(memory, prefaulted_bytes_);  // the maker writes the header only
-    return memory;
+    // The maker writes the header only.
+    return map_shared_file(file_.get(), bytes_, getpid() == maker_ ? 0 : prefaulted_bytes_, "a memfd");
   }
 
  private:

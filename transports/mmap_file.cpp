@@ -33,9 +33,9 @@ class FileRegion {
   static std::uint64_t most_bytes() { return UINT64_MAX; }
 
   MemoryMap map() const {
-    MemoryMap memory = map_shared_file(open_file(0).get(), bytes_, path_.text());
-    if (!path_.made_here()) prefault(memory, prefaulted_bytes_);  // the maker writes the header only
-    return memory;
+    // The maker writes the header only.
+    return map_shared_file(open_file(0).get(), bytes_, path_.made_here() ? 0 : prefaulted_bytes_,
+                           path_.text());
   }
 
  private:

@@ -105,7 +105,8 @@ class PacketPipe {
     if (pipe2(ends.data(), O_DIRECT | O_CLOEXEC) != 0) fail("pipe2(O_DIRECT)");
     read_end_.reset(ends[0]);
     write_end_.reset(ends[1]);
-    set_pipe_capacity(name, ends[1], shape.capacity, PIPE_BUF);  // each packet has a page of its own
+    const auto page_bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    set_pipe_capacity(name, ends[1], shape.capacity, page_bytes);  // each packet has a page of its own
     // O_DIRECT is part of the flags that set_nonblocking keeps.
     if (shape.send_wait != Wait::block) set_nonblocking(ends[1]);
     if (shape.receive_wait != Wait::block) set_nonblocking(ends[0]);

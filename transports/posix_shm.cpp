@@ -32,9 +32,8 @@ class PosixShmRegion {
   std::string address() const { return name_.text(); }
 
   MemoryMap map() const {
-    MemoryMap memory = map_shared_file(open(0).get(), bytes_, name_.text());
-    if (!name_.made_here()) prefault(memory, prefaulted_bytes_);  // the maker writes the header only
-    return memory;
+    // The maker writes the header only.
+    return map_shared_file(open(0).get(), bytes_, name_.made_here() ? 0 : prefaulted_bytes_, name_.text());
   }
 
  private:

@@ -75,10 +75,11 @@ class SysvShmRegion {
     if (id < 0) fail("shmget of the link's key");
     void* const memory = shmat(id, nullptr, 0);
     if (memory == reinterpret_cast<void*>(-1)) fail("shmat");
-    // The maker writes the header only; a role has its pages there before it starts. Before Linux 5.14 they
-    // come as they are touched.
-    if (getpid() != maker_) madvise(memory, prefaulted_bytes_, MADV_POPULATE_WRITE);
-    return {memory, bytes_};
+    Attachment attachment(memory, bytes_);
+    if (getpid() != maker_) {  // which writes the header only
+      prefault(attachment.bytes().first(prefaulted_bytes_), "a System V segment");
+    }
+    return attachment;
   }
 
  private:
