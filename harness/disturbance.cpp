@@ -167,7 +167,8 @@ SystemWatch::SystemWatch(std::vector<int> os_processors, const fs::path& root)
       cpu_pressure_(open_at(root, "proc/pressure/cpu")),
       memory_pressure_(open_at(root, "proc/pressure/memory")),
       io_pressure_(open_at(root, "proc/pressure/io")) {
-  for (const int processor : os_processors_) {
+  const bool each_has_its_files = os_processors_.size() <= most_with_own_files;
+  for (const int processor : each_has_its_files ? os_processors_ : std::vector<int>{}) {
     const std::string folder = fmt::format("sys/devices/system/cpu/cpu{}/", processor);
     open_into(throttle_counts_, root, folder + "thermal_throttle/core_throttle_count");
     open_into(frequencies_, root, folder + "cpufreq/scaling_cur_freq");
@@ -179,7 +180,7 @@ SystemWatch::SystemWatch(std::vector<int> os_processors, const fs::path& root)
   }
 }
 
-SystemCounters SystemWatch::read() const {
+SystemCounters SystemWatch::read(Look look) const {
   SystemCounters now;
   const auto known = [](std::optional<std::uint64_t> value) {
     return value.value_or(SystemCounters::unknown);
@@ -207,8 +208,10 @@ SystemCounters SystemWatch::read() const {
     counter = counter == SystemCounters::unknown ? count : counter + count;
   };
   for (const std::uint64_t count : numbers_in(throttle_counts_)) add(now.heat_throttles, count);
-  if (const auto frequencies = numbers_in(frequencies_); !frequencies.empty())
-    now.greatest_khz = std::ranges::max(frequencies);
+  if (look == Look::after) {
+    if (const auto frequencies = numbers_in(frequencies_); !frequencies.empty())
+      now.greatest_khz = std::ranges::max(frequencies);
+  }
   // Each level stops those below for itself.
   for (const Descriptor& file : cpu_stats_) {
     if (const auto stopped_ns = throttled_ns(text_of(file))) add(now.quota_throttled_ns, *stopped_ns);

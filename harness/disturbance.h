@@ -71,13 +71,18 @@ struct SystemCounters {
   std::uint64_t quota_throttled_ns = unknown;
 };
 
-// Opens the files once, in the process it is made in; a forked child may read them too, wherever it lives.
+// Opens the files once, in the process it is made in; a forked child may read them too, wherever it lives. Of
+// more processors than these, nothing is read that each has a file of its own for.
 class SystemWatch {
  public:
+  static constexpr std::size_t most_with_own_files = 24;
+
   explicit SystemWatch(std::vector<int> os_processors, const std::filesystem::path& root = "/");
 
+  // Only the later of two looks reads frequencies: some kernels sleep 10 ms for each.
+  enum class Look : std::uint8_t { before, after };
   // Tens of microseconds on a small machine; no errors.
-  SystemCounters read() const;
+  SystemCounters read(Look look) const;
   const std::vector<int>& os_processors() const { return os_processors_; }
 
  private:

@@ -77,11 +77,11 @@ TEST(SystemWatch, TellsWhatChangedAndWhatIsUnknown) {
   root.with("sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq", "2500000");
   root.with("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "3");
   const SystemWatch watch({0, 2}, root.path());
-  const SystemCounters before = watch.read();
+  const SystemCounters before = watch.read(SystemWatch::Look::before);
   root.with("proc/stat", "cpu0 5 0 5 50 0 0 0 12 0 0\ncpu2 5 0 5 50 0 0 0 21 0 0");
   root.with("sys/fs/cgroup/box/cpu.stat", "throttled_usec 250");
   root.with("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "5");
-  const auto found = between(before, watch.read(), watch.os_processors());
+  const auto found = between(before, watch.read(SystemWatch::Look::after), watch.os_processors());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->os_processors, (std::vector{0, 2}));
   EXPECT_GT(found->observed_ns, 0u);
@@ -90,14 +90,15 @@ TEST(SystemWatch, TellsWhatChangedAndWhatIsUnknown) {
   EXPECT_EQ(found->quota_throttled_ns, 150'000u);
   EXPECT_EQ(found->heat_throttles, 2u);
   EXPECT_EQ(found->mhz, 2500);
+  EXPECT_EQ(before.greatest_khz, SystemCounters::unknown);
   EXPECT_EQ(found->softirqs, std::nullopt);
   EXPECT_EQ(found->cpu_pressure_ns, std::nullopt);
 }
 
 TEST(SystemWatch, WithoutBothLooksTellsNothing) {
   const SystemWatch watch({0});
-  EXPECT_FALSE(between({}, watch.read(), first));
-  EXPECT_FALSE(between(watch.read(), {}, first));
+  EXPECT_FALSE(between({}, watch.read(SystemWatch::Look::after), first));
+  EXPECT_FALSE(between(watch.read(SystemWatch::Look::before), {}, first));
 }
 
 }  // namespace

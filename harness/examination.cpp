@@ -117,15 +117,16 @@ void close_everything() {
     board.tracing.store(word, std::memory_order_release);
     futex_wake(board.tracing);
   };
+  while (board.tracing.load(std::memory_order_acquire) == 0) futex_wait(board.tracing, 0);
   constexpr unsigned long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
                                     PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
   if (::getppid() != parent || ::ptrace(PTRACE_SEIZE, parent, 0, options) != 0 ||
       ::ptrace(PTRACE_INTERRUPT, parent, 0, 0) != 0) {
     refuse(board, fmt::format("ptrace: {}", std::strerror(errno)));
-    answer(2);
+    answer(3);
     ::_exit(1);
   }
-  answer(1);
+  answer(2);
   int status = 0;
   for (pid_t tracee; (tracee = ::waitpid(-1, &status, __WALL)) > 0 || errno == EINTR;) {
     if (tracee <= 0) continue;
@@ -143,6 +144,8 @@ void close_everything() {
         ++board.calls[std::min<std::size_t>(info.entry.nr, board.calls.size() - 1)];
       }
       resume(tracee, 0);
+    } else if (event == PTRACE_EVENT_STOP && signal_number != SIGTRAP) {
+      ::ptrace(PTRACE_LISTEN, tracee, 0, 0);  // stopped by a signal, and to stay so until it may go on
     } else {
       resume(tracee, event != 0 ? 0 : signal_number);
     }
@@ -161,7 +164,9 @@ class SystemCalls final : public TimedPartObserver {
     }
     if (tracer == 0) trace_parent(self, board);
     ::prctl(PR_SET_PTRACER, tracer);  // where only ancestors may trace (kernel.yama.ptrace_scope 1)
-    while (board.tracing.load(std::memory_order_acquire) == 0) futex_wait(board.tracing, 0);
+    board.tracing.store(1, std::memory_order_release);
+    futex_wake(board.tracing);
+    while (board.tracing.load(std::memory_order_acquire) == 1) futex_wait(board.tracing, 1);
   }
   void begin() override { board_.counting.store(1, std::memory_order_relaxed); }
   void end() override { board_.counting.store(0, std::memory_order_relaxed); }

@@ -30,7 +30,7 @@ struct ExaminationBoard {
   bool user_only;
   char refusal[200];  // why nothing was examined; else empty
 
-  std::atomic<std::uint32_t> tracing;    // futex: 1 = the tracer is there, 2 = it could not be
+  std::atomic<std::uint32_t> tracing;    // futex: 1 = the tracer may come, 2 = it is there, 3 = it could not
   std::atomic<std::uint32_t> counting;   // 1 between begin and end of the timed part
   std::array<std::uint32_t, 512> calls;  // by number; of those beyond, the last
 };

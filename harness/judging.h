@@ -88,9 +88,16 @@ inline double certain_steal_share(const Disturbance& disturbance) {
   return std::max(0.0, certain_ns) / (static_cast<double>(disturbance.observed_ns) * processors);
 }
 
-inline double quota_share(const Disturbance& disturbance) {
-  return static_cast<double>(disturbance.quota_throttled_ns.value_or(0)) /
-         static_cast<double>(disturbance.observed_ns);
+// The kernel adds up what each processor stood still for the quota, and whether it was the same moment is not
+// told: of the time the roles were stopped at most all of that, and at least its mean over their processors.
+inline double most_quota_share(const Disturbance& disturbance) {
+  return std::min(1.0, static_cast<double>(disturbance.quota_throttled_ns.value_or(0)) /
+                           static_cast<double>(disturbance.observed_ns));
+}
+inline double least_quota_share(const Disturbance& disturbance) {
+  return std::min(1.0, static_cast<double>(disturbance.quota_throttled_ns.value_or(0)) /
+                           (static_cast<double>(disturbance.observed_ns) *
+                            static_cast<double>(disturbance.os_processors.size())));
 }
 
 // The largest of these shares.
@@ -102,7 +109,7 @@ inline double lost_share(const Measurement& measurement) {
   }
   if (measurement.disturbance) {
     share = std::max(
-        {share, certain_steal_share(*measurement.disturbance), quota_share(*measurement.disturbance)});
+        {share, certain_steal_share(*measurement.disturbance), least_quota_share(*measurement.disturbance)});
   }
   return share;
 }

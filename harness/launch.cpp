@@ -26,15 +26,12 @@
 #include "harness/cleanup.h"
 #include "harness/clock.h"
 #include "harness/descriptor.h"
+#include "harness/fail.h"
 #include "harness/futex.h"
 #include "harness/role_cost.h"
 
 namespace ipcmark {
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 template <std::size_t size>
 void copy_text(char (&to)[size], std::string_view text) {
@@ -449,7 +446,7 @@ void Role::keep_limit(const std::optional<CapacityFacts::Limit>& limit) {
 void Role::announce(Phase phase) {
   LaunchBoard& shared = *launch_;
   if (phase.kind == PhaseKind::timed && own_spec != nullptr && own_spec->watch != nullptr) {
-    shared.before_timed = own_spec->watch->read();
+    shared.before_timed = own_spec->watch->read(SystemWatch::Look::before);
   }
   shared.phase_kind = phase.kind;
   shared.phase_messages = phase.messages;
@@ -467,7 +464,7 @@ void Role::conclude() {
     futex_wait(launch_->left, left);
   }
   if (launch_->phase_kind == PhaseKind::timed && own_spec != nullptr && own_spec->watch != nullptr) {
-    launch_->after_timed = own_spec->watch->read();
+    launch_->after_timed = own_spec->watch->read(SystemWatch::Look::after);
   }
 }
 
@@ -479,8 +476,13 @@ Phase Role::next_phase() {
 }
 
 void Role::enter() {
+  // The meter runs already, so that nothing comes between entering and the first message; this call is none
+  // of the mechanism's.
+  std::atomic<std::uint32_t>& counting = board().examination.counting;
+  const std::uint32_t counted = counting.exchange(0, std::memory_order_relaxed);
   launch_->entered.fetch_add(1, std::memory_order_acq_rel);
   wake_all(launch_->entered);
+  counting.store(counted, std::memory_order_relaxed);
 }
 
 void Role::leave() {
@@ -501,7 +503,7 @@ std::optional<LaunchFailure> launch(const LaunchSpec& spec, Work& work, LaunchBo
   if (spec.roles.empty() || spec.roles.size() > max_roles || work.links() > max_links) {
     throw std::length_error("launch: number of roles or links out of range");
   }
-  align_clock();
+  static_cast<void>(align_clock());  // what it was before this launch is no longer of interest
   auto [lifeline_read, lifeline_write] = make_pipe("the launch's lifeline");
   auto [ended_read, ended_write] = make_pipe("the launch's end");
   const pid_t runner = getpid();

@@ -4,7 +4,8 @@
 // sending to the end of receiving, by the clock of both roles: a time below zero makes the launch invalid.
 //
 // With caches:cold each side writes memory of twice the size of its second-level cache between two messages,
-// before the gap: what the first two levels then hold is not the mechanism's, neither its code nor its data.
+// before the gap: what those levels then hold are not the messages, the link or what the kernel keeps of it.
+// The receiver's attempt brings back what it needs to begin waiting, as it would for anybody.
 //
 // The sender waits out the gap at its processor. At least `fewest_gaps` messages are timed.
 #pragma once

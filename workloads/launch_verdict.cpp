@@ -44,17 +44,19 @@ void judge_surroundings(const Disturbance& found, const Blame& blame) {
           fmt::format("the host took at least {:.1f} % of the processors' time away (steal; bound {:.0f} %)",
                       100 * share, 100 * noisy_lost_share));
   }
-  if (const double share = quota_share(found); share > noisy_lost_share) {
-    blame(Grade::noisy, fmt::format("a CPU quota stopped this control group for {:.0f} ms in {:.0f} ms",
-                                    static_cast<double>(*found.quota_throttled_ns) / 1e6,
+  if (const double share = most_quota_share(found); share > noisy_lost_share) {
+    blame(Grade::noisy, fmt::format("a CPU quota stopped this control group for up to {:.0f} ms in {:.0f} ms",
+                                    share * static_cast<double>(found.observed_ns) / 1e6,
                                     static_cast<double>(found.observed_ns) / 1e6));
   }
   const double processor_s =
       static_cast<double>(found.observed_ns) / 1e9 * static_cast<double>(found.os_processors.size());
   if (const double rate = static_cast<double>(found.device_interrupts.value_or(0)) / processor_s;
       rate > noisy_interrupts_per_s) {
-    blame(Grade::noisy, fmt::format("devices interrupted each processor {:.0f} times a second (bound {:.0f})",
-                                    rate, noisy_interrupts_per_s));
+    blame(Grade::noisy,
+          fmt::format(
+              "devices interrupted its processors {:.0f} times a second each, on average (bound {:.0f})",
+              rate, noisy_interrupts_per_s));
   }
   if (found.heat_throttles.value_or(0) > 0) {
     blame(Grade::noisy, fmt::format("cores were slowed down for their temperature {} time{}",

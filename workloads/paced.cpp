@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "workloads/any_messages.h"
+#include "workloads/backlog.h"
 #include "workloads/open_loop.h"
 #include "workloads/pacing.h"
 #include "workloads/timed_work.h"
@@ -100,6 +101,8 @@ void Paced::send(Role& role) {
   CostMeter meter;
   with_writer(*end_, case_, [&](auto& writer) {
     role.lock_memory();
+    const std::uint64_t most_at_once =
+        std::min<std::uint64_t>(StampLog::most_messages, within_backlog(options_, *end_).most_messages);
     std::uint64_t sequence = 0, phases = 0;
     // Returns its begin.
     const auto hand_over = [&](PhaseKind kind, std::uint64_t messages, auto due_after_ns) {
@@ -131,10 +134,10 @@ void Paced::send(Role& role) {
     const auto rush_ns = static_cast<double>(std::max(options_.warm_up_ns, options_.timed_ns / 20));
     std::uint64_t messages = few;
     double elapsed_ns = rush(messages);
-    while (!fixed && elapsed_ns < rush_ns / 2 && messages < StampLog::most_messages) {
+    while (!fixed && elapsed_ns < rush_ns / 2 && messages < most_at_once) {
       messages = std::min<std::uint64_t>(
-          StampLog::most_messages, 1 + static_cast<std::uint64_t>(static_cast<double>(messages) *
-                                                                  std::min(growth, rush_ns / elapsed_ns)));
+          most_at_once, 1 + static_cast<std::uint64_t>(static_cast<double>(messages) *
+                                                       std::min(growth, rush_ns / elapsed_ns)));
       elapsed_ns = rush(messages);
     }
     std::array<double, 3> rushes{elapsed_ns, elapsed_ns, elapsed_ns};
@@ -149,7 +152,7 @@ void Paced::send(Role& role) {
     };
     std::uint64_t most = fixed ? options_.fixed_messages : due_within(options_.timed_ns);
     if (options_.fixed_within_ns > 0) most = std::min(most, due_within(options_.fixed_within_ns));
-    messages = std::clamp<std::uint64_t>(most, 1, StampLog::most_messages);
+    messages = std::clamp<std::uint64_t>(most, 1, most_at_once);
     // Whole bursts, else less than asked would be offered.
     if (!fixed && case_.arrivals == Arrivals::burst) {
       messages = std::max(case_.burst, messages - messages % case_.burst);

@@ -40,6 +40,17 @@ Shape shape_of(const Case& benchmark_case) {
           .directory = {}};
 }
 
+// How long a sender may keep still because the case asks for it.
+double longest_silence_s(const Case& c) {
+  const double gap_s = static_cast<double>(c.gap_ns) * 1e-9;
+  if (c.rate.value == 0 || c.rate.percent) return gap_s;
+  // A Poisson distance is over 40 means once in 10^17 messages.
+  const double distances = c.arrivals == Arrivals::burst     ? static_cast<double>(c.burst)
+                           : c.arrivals == Arrivals::poisson ? 40
+                                                             : 1;
+  return gap_s + distances / static_cast<double>(c.rate.value);
+}
+
 LaunchSpec spec_for(const Case& benchmark_case, const std::vector<RoleKind>& roles,
                     const std::vector<std::vector<int>>& role_pus, const TrialContext& context) {
   LaunchSpec spec{.roles = {},
@@ -54,6 +65,7 @@ LaunchSpec spec_for(const Case& benchmark_case, const std::vector<RoleKind>& rol
   // Progress is counted in whole messages, so a huge one has its own time.
   constexpr double slowest_bytes_per_s = 50e6;
   spec.stall_s += static_cast<double>(benchmark_case.message_bytes) / slowest_bytes_per_s;
+  spec.stall_s += longest_silence_s(benchmark_case);
   for (std::size_t role = 0; role < roles.size(); ++role) {
     spec.roles.push_back({roles[role].name, role_pus.at(role)});
   }
@@ -170,8 +182,11 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   }
 
   // A receiver begins when its first receive has ended; over null nothing makes it wait for a sender.
-  if (transport.traits.facts.carries && first_receipt_ns != never && first_send_ns != never &&
-      first_receipt_ns < first_send_ns) {
+  // A workload that found times below zero itself says so in its verdict.
+  const bool known_invalid = std::ranges::any_of(
+      std::span(board->roles, kinds.size()), [](const RoleBoard& role) { return role.invalid[0] != '\0'; });
+  if (!known_invalid && transport.traits.facts.carries && first_receipt_ns != never &&
+      first_send_ns != never && first_receipt_ns < first_send_ns) {
     return LaunchFailure{LaunchFailure::Kind::failed,
                          fmt::format("the clock went backwards between the roles: the first receive ended {} "
                                      "ns before the first send began",
@@ -192,12 +207,14 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
                     integrity.checked)};
   }
   measurement.verdict = judge_launch(benchmark_case, measurement);
-  for (const RoleBoard& role : std::span(board->roles, kinds.size())) {
-    if (role.invalid[0] == '\0') continue;
-    Verdict& verdict = measurement.verdict;
+  const auto spoil = [&verdict = measurement.verdict](std::string reason) {
     if (verdict.grade == Grade::ok) verdict.reasons.clear();
     verdict.grade = Grade::invalid;
-    verdict.reasons.insert(verdict.reasons.begin(), role.invalid);
+    verdict.reasons.insert(verdict.reasons.begin(), std::move(reason));
+  };
+  if (std::string objection = align_clock(); !objection.empty()) spoil(std::move(objection));
+  for (const RoleBoard& role : std::span(board->roles, kinds.size())) {
+    if (role.invalid[0] != '\0') spoil(role.invalid);
   }
   if (std::string remark = workload->remark(benchmark_case, *board); !remark.empty()) {
     // First, but not before what made the launch noisy or invalid.
@@ -219,7 +236,7 @@ std::uint64_t launch_examined(const Case& benchmark_case, const std::vector<std:
   LaunchSpec spec = spec_for(benchmark_case, kinds, role_pus, context);
   spec.examine = examine;
   constexpr double patience_s = 3;
-  spec.stall_s = patience_s + static_cast<double>(benchmark_case.gap_ns) * 1e-9;
+  spec.stall_s = patience_s + longest_silence_s(benchmark_case);
   const std::unique_ptr<Work> work = workload->make(benchmark_case, shape_of(benchmark_case), options);
   if (std::optional<LaunchFailure> failure = launch(spec, *work, board)) {
     note = failure->reason;
@@ -244,8 +261,9 @@ void count_hardware_events(const Case& benchmark_case, const std::vector<std::ve
   const SharedLaunchBoard board;
   found.counted_messages =
       launch_examined(benchmark_case, role_pus, context, Examine::counters,
-                      {.timed_ns = 20'000'000, .warm_up_ns = 2'000'000}, *board, found.counted_note);
+                      {.fixed_messages = 20'000, .fixed_within_ns = 20'000'000}, *board, found.counted_note);
   if (found.counted_messages == 0) return;
+  bool user_only = false;  // where one role's events are, the sums are
   const auto kinds =
       transport_of(benchmark_case).find_workload(benchmark_case.workload)->roles(benchmark_case);
   for (std::size_t i = 0; i < kinds.size(); ++i) {
@@ -254,11 +272,11 @@ void count_hardware_events(const Case& benchmark_case, const std::vector<std::ve
       return role.known[which] ? std::optional(role.events[which]) : std::nullopt;
     };
     found.counted.push_back({kinds[i].name, event(0), event(1), event(2), event(3)});
-    found.counted_note = role.user_only
-                             ? "user space only: the kernel's part needs kernel.perf_event_paranoid "
-                               "of at most 1, or CAP_PERFMON"
-                             : "user and kernel";
+    user_only = user_only || role.user_only;
   }
+  found.counted_note = user_only ? "user space only: the kernel's part needs kernel.perf_event_paranoid "
+                                   "of at most 1, or CAP_PERFMON"
+                                 : "user and kernel";
 }
 
 void trace_system_calls(const Case& benchmark_case, const std::vector<std::vector<int>>& role_pus,
