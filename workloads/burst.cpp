@@ -175,10 +175,6 @@ bool has_ended(const Descriptor& process, int timeout_ms) {
 
 }  // namespace
 
-std::vector<RoleKind> Burst::roles(const Case&) {
-  return {{.name = "sender 0", .sends = true, .counts = true}, {.name = "receiver 1", .receives = true}};
-}
-
 std::string Burst::unfit(const Case& c, const TransportTraits& traits) {
   if (!traits.facts.carries) return traits.name + ": it holds nothing, so no burst can be too large for it";
   return loans_to_a_rendezvous(c) ? traits.name + ": burst at capacity 0 sends by copy only" : "";
@@ -194,35 +190,21 @@ void Burst::observe(const Case&, const LaunchBoard& board, std::vector<Observati
 }
 
 Burst::Burst(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : AnyWork(benchmark_case, shape, options) {
+    : OneWayWork(benchmark_case, shape, options) {
   count_by(messages_a_burst(benchmark_case));
 }
 
 void Burst::open(Role& role) {
-  if (role.index() == 0) {
-    end_.emplace(links_[0].open_sender(0, role.meeting(0)));
-    role.board().figures[SenderFigures::pid] = static_cast<std::uint64_t>(getpid());
-  } else {
-    end_.emplace(links_[0].open_receiver(transport_.traits.duplex ? 1 : 0, role.meeting(0)));
-  }
-  role.keep_limit(end_->limit());
-}
-
-void Burst::run(Role& role) {
-  measure_cache_line(role);
-  if (role.index() == 0) {
-    send(role);
-  } else {
-    receive(role);
-  }
+  if (role.index() == 0) role.board().figures[SenderFigures::pid] = static_cast<std::uint64_t>(getpid());
+  OneWayWork::open(role);
 }
 
 void Burst::send(Role& role) {
   RoleBoard& board = role.board();
   CostMeter meter;
-  with_sized_writer(*end_, case_, [&](auto& writer) {
+  with_sized_writer(end_of_link(), case_, [&](auto& writer) {
     role.lock_memory();
-    Bursts bursts(role, case_, *end_, writer);
+    Bursts bursts(role, case_, end_of_link(), writer);
     lead_phases(role, options_, [&](std::uint64_t count, bool timed) {
       if (timed) meter.start();
       const std::uint64_t begin_ns = now_ns();
@@ -252,7 +234,7 @@ void Burst::receive(Role& role) {
   CostMeter meter;
   const Descriptor sender = pidfd_of(static_cast<pid_t>(role.launch().roles[0].figures[SenderFigures::pid]));
   std::uint64_t received = 0;
-  with_sized_reader(*end_, case_, options_.every_byte, [&](auto& reader) {
+  with_sized_reader(end_of_link(), case_, options_.every_byte, [&](auto& reader) {
     role.lock_memory();
     const auto take_what_may_be = [&] {
       if (received == may_take(role).load(std::memory_order_acquire)) return false;

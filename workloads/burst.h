@@ -16,11 +16,11 @@
 #include <string_view>
 #include <vector>
 
-#include "workloads/any_work.h"
+#include "workloads/one_way_work.h"
 
 namespace ipcmark {
 
-class Burst final : public AnyWork {
+class Burst final : public OneWayWork {
  public:
   static constexpr std::string_view name = "burst";
   static constexpr std::string_view samples = "sender_wait_ns";
@@ -28,22 +28,16 @@ class Burst final : public AnyWork {
   static constexpr bool one_clock = false;
   static constexpr bool every_capacity = true;
 
-  static std::vector<RoleKind> roles(const Case&);
   static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
   static void observe(const Case&, const LaunchBoard& board, std::vector<Observation>& observations);
 
   Burst(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);
 
-  unsigned links() const override { return 1; }
-  unsigned senders_of(unsigned) const override { return 1; }
   void open(Role& role) override;
-  void run(Role& role) override;
 
  private:
-  void send(Role& role);
-  void receive(Role& role);
-
-  std::optional<AnyEnd> end_;
+  void send(Role& role) override;
+  void receive(Role& role) override;
 };
 
 }  // namespace ipcmark

@@ -50,10 +50,6 @@ std::atomic<std::uint64_t>& awaited(Role& role) { return role.launch().tickets[1
 
 }  // namespace
 
-std::vector<RoleKind> IdleGap::roles(const Case&) {
-  return {{.name = "sender 0", .sends = true, .counts = true}, {.name = "receiver 1", .receives = true}};
-}
-
 std::string IdleGap::unfit(const Case& c, const TransportTraits& traits) {
   if (std::string reason = needs_bytes(traits.facts, name, traits.name); !reason.empty()) return reason;
   if (traits.facts.lossy) return traits.name + ": the gap after a message that is lost has no end";
@@ -67,27 +63,9 @@ std::string IdleGap::unfit(const Case& c, const TransportTraits& traits) {
 }
 
 IdleGap::IdleGap(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-    : AnyWork(benchmark_case, shape, options) {
+    : OneWayWork(benchmark_case, shape, options) {
   options_.least_messages = fewest_gaps;
   options_.most_messages = std::min<std::uint64_t>(options_.most_messages, StampLog::most_messages);
-}
-
-void IdleGap::open(Role& role) {
-  if (role.index() == 0) {
-    end_.emplace(links_[0].open_sender(0, role.meeting(0)));
-  } else {
-    end_.emplace(open_any_receiver(links_[0], transport_.traits.duplex, role.meeting(0)));
-  }
-  role.keep_limit(end_->limit());
-}
-
-void IdleGap::run(Role& role) {
-  measure_cache_line(role);
-  if (role.index() == 0) {
-    send(role);
-  } else {
-    receive(role);
-  }
 }
 
 void IdleGap::send(Role& role) {
@@ -95,7 +73,7 @@ void IdleGap::send(Role& role) {
   const Pacing pacing(role.launch());
   CostMeter meter;
   Eviction evict(case_.caches);
-  with_writer(*end_, case_, [&](auto& writer) {
+  with_writer(end_of_link(), case_, [&](auto& writer) {
     role.lock_memory();
     std::uint64_t sequence = 0;
     lead_phases(role, options_, [&](std::uint64_t messages, bool timed) {
@@ -125,7 +103,7 @@ void IdleGap::receive(Role& role) {
   RoleBoard& board = role.board();
   CostMeter meter;
   Eviction evict(case_.caches);
-  with_reader(*end_, case_, options_.every_byte, [&](auto& reader) {
+  with_reader(end_of_link(), case_, options_.every_byte, [&](auto& reader) {
     role.lock_memory();
     std::uint64_t moved = 0;
     follow_phases(

@@ -14,35 +14,28 @@
 #include <string_view>
 #include <vector>
 
-#include "workloads/any_work.h"
+#include "workloads/one_way_work.h"
 #include "workloads/stamp_log.h"
 
 namespace ipcmark {
 
-class IdleGap final : public AnyWork {
+class IdleGap final : public OneWayWork {
  public:
   static constexpr std::string_view name = "idle_gap";
   static constexpr std::string_view samples = "one_way_ns";
   static constexpr std::array<std::string_view, 2> takes{"gap", "caches"};
   static constexpr bool one_clock = false;
 
-  static std::vector<RoleKind> roles(const Case&);
   static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
 
   IdleGap(const Case& benchmark_case, const Shape& shape, const TrialOptions& options);
 
-  unsigned links() const override { return 1; }
-  unsigned senders_of(unsigned) const override { return 1; }
-  void open(Role& role) override;
-  void run(Role& role) override;
-
  private:
-  void send(Role& role);
-  void receive(Role& role);
+  void send(Role& role) override;
+  void receive(Role& role) override;
   void report(Role& role, std::uint64_t messages);
 
   StampLog log_{2};
-  std::optional<AnyEnd> end_;
 };
 
 }  // namespace ipcmark

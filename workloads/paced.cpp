@@ -37,10 +37,6 @@ std::atomic<std::uint64_t>& ready_for(Role& role) { return role.launch().tickets
 
 }  // namespace
 
-std::vector<RoleKind> Paced::roles(const Case&) {
-  return {{.name = "sender 0", .sends = true, .counts = true}, {.name = "receiver 1", .receives = true}};
-}
-
 std::string Paced::unfit(const Case& c, const TransportTraits& traits) {
   if (std::string reason = needs_bytes(traits.facts, name, traits.name); !reason.empty()) return reason;
   if (traits.facts.lossy) return traits.name + ": a message that is lost has no response time";
@@ -76,33 +72,15 @@ void Paced::observe(const Case&, const LaunchBoard& board, std::vector<Observati
   }
 }
 
-void Paced::open(Role& role) {
-  if (role.index() == 0) {
-    end_.emplace(links_[0].open_sender(0, role.meeting(0)));
-  } else {
-    end_.emplace(open_any_receiver(links_[0], transport_.traits.duplex, role.meeting(0)));
-  }
-  role.keep_limit(end_->limit());
-}
-
-void Paced::run(Role& role) {
-  measure_cache_line(role);
-  if (role.index() == 0) {
-    send(role);
-  } else {
-    receive(role);
-  }
-}
-
 void Paced::send(Role& role) {
   constexpr std::uint64_t lead_in_ns = 100'000;  // for the receiver to be waiting when the first is due
   RoleBoard& board = role.board();
   const Pacing pacing(role.launch());
   CostMeter meter;
-  with_writer(*end_, case_, [&](auto& writer) {
+  with_writer(end_of_link(), case_, [&](auto& writer) {
     role.lock_memory();
-    const std::uint64_t most_at_once =
-        std::min<std::uint64_t>(StampLog::most_messages, within_backlog(options_, *end_).most_messages);
+    const std::uint64_t most_at_once = std::min<std::uint64_t>(
+        StampLog::most_messages, within_backlog(options_, end_of_link()).most_messages);
     std::uint64_t sequence = 0, phases = 0;
     // Returns its begin.
     const auto hand_over = [&](PhaseKind kind, std::uint64_t messages, auto due_after_ns) {
@@ -180,7 +158,7 @@ void Paced::send(Role& role) {
 void Paced::receive(Role& role) {
   RoleBoard& board = role.board();
   CostMeter meter;
-  with_reader(*end_, case_, options_.every_byte, [&](auto& reader) {
+  with_reader(end_of_link(), case_, options_.every_byte, [&](auto& reader) {
     role.lock_memory();
     std::uint64_t moved = 0, phases = 0;
     for (;;) {

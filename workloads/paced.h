@@ -16,12 +16,12 @@
 #include <string_view>
 #include <vector>
 
-#include "workloads/any_work.h"
+#include "workloads/one_way_work.h"
 #include "workloads/stamp_log.h"
 
 namespace ipcmark {
 
-class Paced final : public AnyWork {
+class Paced final : public OneWayWork {
  public:
   static constexpr std::string_view name = "paced";
   static constexpr std::string_view samples = "response_ns";
@@ -29,25 +29,18 @@ class Paced final : public AnyWork {
   static constexpr bool one_clock = false;
   static constexpr bool every_capacity = true;
 
-  static std::vector<RoleKind> roles(const Case&);
   static std::string unfit(const Case& benchmark_case, const TransportTraits& traits);
   static void observe(const Case&, const LaunchBoard& board, std::vector<Observation>& observations);
 
   Paced(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
-      : AnyWork(benchmark_case, shape, options) {}
-
-  unsigned links() const override { return 1; }
-  unsigned senders_of(unsigned) const override { return 1; }
-  void open(Role& role) override;
-  void run(Role& role) override;
+      : OneWayWork(benchmark_case, shape, options) {}
 
  private:
-  void send(Role& role);
-  void receive(Role& role);
+  void send(Role& role) override;
+  void receive(Role& role) override;
   void report(Role& role, std::uint64_t messages);
 
   StampLog log_{3};
-  std::optional<AnyEnd> end_;
 };
 
 }  // namespace ipcmark
