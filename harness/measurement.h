@@ -134,6 +134,10 @@ inline bool times_single_events(std::string_view of, std::uint64_t messages_per_
   return messages_per_sample == 1 && of != "window_ns" && of != "sender_wait_ns";
 }
 
+// Whether events of that name come when they are due, whatever the transport does. Then how many there are in
+// a second, and the time per message, are the schedule's.
+inline bool is_scheduled(std::string_view of) { return of == "response_ns" || of == "one_way_ns"; }
+
 // A distribution of nanoseconds: the encoded histogram (harness/histogram.h) and figures read from it.
 struct Distribution {
   std::string of;                         // round_trip_ns (ping_pong) | window_ns (stream) ...

@@ -202,7 +202,9 @@ struct Records {
       }
       measurement.verdict = {figures.grade, {table.texts[figures.reason]}};
       if (const std::string& of = table.texts[figures.timed]; !of.empty()) {
-        measurement.distribution.emplace().of = of;
+        Distribution& distribution = measurement.distribution.emplace();
+        distribution.of = of;
+        if (figures.p50_ns > 0) distribution.p50_ns = figures.p50_ns;
       }
       if (const auto roles = table.roles.find(figures.settings); roles != table.roles.end()) {
         measurement.roles = roles->second;
@@ -521,7 +523,8 @@ class Comparer {
   }
 
   void lonely(Row row, std::size_t column, std::size_t lacking, const std::vector<Row>& of_the_other) {
-    LonelyCase alone{id_of(row), column, lacking, false, "not in it"};
+    LonelyCase alone{
+        .id = id_of(row), .column = column, .lacking = lacking, .failed = false, .reason = "not in it"};
     const Cell* cell = find_cell(lacking, row);
     if (cell != nullptr && !cell->failures.empty()) {
       alone.failed = true;
@@ -539,6 +542,12 @@ class Comparer {
       }
     }
     result_.lonely.push_back(std::move(alone));
+  }
+
+  bool is_any_scheduled(const Cell& cell) const {
+    return std::ranges::any_of(cell.launches, [this](const LaunchFigures* launch) {
+      return is_scheduled(table_.texts[launch->timed]);
+    });
   }
 
   // What both sides of a case were granted, where it is not one and the same.
@@ -588,7 +597,9 @@ class Comparer {
       refuse(*granted);
     }
 
+    const bool scheduled = is_any_scheduled(before) || is_any_scheduled(after);
     for (const Figure figure : all_figures) {
+      if (scheduled && figure == Figure::messages_per_second) continue;
       const auto x = values_of(before, figure), y = values_of(after, figure);
       if (!x || !y) continue;
       FigureComparison each;
@@ -613,7 +624,13 @@ class Comparer {
       return each.figure == Figure::p50 || each.figure == Figure::messages_per_second;
     });
     if (primary == compared.figures.end()) {
-      result_.lonely.push_back({compared.id, base, now, false, "a launch without a message is no figure"});
+      result_.lonely.push_back({.id = compared.id,
+                                .column = base,
+                                .lacking = now,
+                                .on_both_sides = true,
+                                .failed = false,
+                                .reason = "a launch has too few samples for a p50, and the rate is that of a "
+                                          "schedule"});
       return;
     }
     std::rotate(compared.figures.begin(), primary, primary + 1);

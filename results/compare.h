@@ -73,19 +73,22 @@ struct CaseComparison {
   Case benchmark_case;  // the base's
   std::size_t base_column = 0, column = 0;
   Verdict base_verdict, verdict;
-  std::vector<FigureComparison> figures;  // the primary one first: p50 of single events, else the rate
-  std::vector<FloorComparison> floors;    // between machines: those that both have, the closest first
+  // The primary one first: p50 of single events, else the rate. Where messages come by a schedule the rate is
+  // none.
+  std::vector<FigureComparison> figures;
+  std::vector<FloorComparison> floors;  // between machines: those that both have, the closest first
   Outcome outcome = Outcome::not_compared;
   std::optional<Outcome> would_be;             // of an undecided one
   std::vector<std::string> reasons;            // why undecided or not compared
   std::optional<std::size_t> launches_needed;  // on each side, for a verdict; of an inconclusive one
 };
 
-// A case that only one side has figures of.
+// A case that only one side has figures of, or both but none that says anything.
 struct LonelyCase {
   std::string id;
   std::size_t column = 0;  // that has them
   std::size_t lacking = 0;
+  bool on_both_sides = false;
   bool failed = false;  // there it was launched, and failed
   std::string reason;
 };

@@ -76,6 +76,7 @@ std::string to_json(const Comparison& comparison) {
     lonely.push_back({{"id", each.id},
                       {"column", each.column},
                       {"lacking", each.lacking},
+                      {"on_both_sides", each.on_both_sides},
                       {"failed", each.failed},
                       {"reason", each.reason}});
   }

@@ -118,6 +118,32 @@ TEST(Compare, CallsNothingAPassThatIsNotSure) {
   EXPECT_GT(*comparison.cases[0].launches_needed, 10U);
 }
 
+// A gap of 10 ms makes 100 messages a second, however long each takes.
+TEST(Compare, HoldsMessagesThatComeByAScheduleAgainstEachOtherByTheirMediansOnly) {
+  Case c;
+  c.workload = "idle_gap";
+  c.transport = "pipe";
+  c.gap_ns = 10'000'000;
+  Table table;
+  table.file(0).launches(c, around(1e7, 0.001)).file(1).launches(c, around(1e7, 0.001));
+  const std::vector<double> before = around(4'000), after = around(8'000);
+  for (std::size_t i = 0; i < 20; ++i) {
+    table.table.launches[i].timed = table.table.texts.index_of("one_way_ns");
+    table.table.launches[i].p50_ns = i < 10 ? before[i] : after[i - 10];
+  }
+  Comparison comparison = table.compared();
+  EXPECT_EQ(comparison.cases[0].outcome, Outcome::regression);
+  ASSERT_THAT(comparison.cases[0].figures, SizeIs(1));
+  EXPECT_EQ(comparison.cases[0].figures[0].figure, Figure::p50);
+
+  table.table.launches[3].p50_ns = not_measured;
+  comparison = table.compared();
+  EXPECT_THAT(comparison.cases, IsEmpty());
+  ASSERT_THAT(comparison.lonely, SizeIs(1));
+  EXPECT_TRUE(comparison.lonely[0].on_both_sides);
+  EXPECT_THAT(comparison.lonely[0].reason, HasSubstr("too few samples for a p50"));
+}
+
 TEST(Compare, SaysWhenThereAreTooFewLaunchesForAnyChange) {
   Table table;
   table.file(0)

@@ -20,9 +20,10 @@ std::string written(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// Of a round trip or a call its median, else the time per message.
-const Statistic& time_of(const CaseSummary& summary) {
-  return summary.p50_ns ? *summary.p50_ns : summary.ns_per_message;
+// Of a round trip or a call its median, else the time per message; null where that is a schedule's.
+const Statistic* time_of(const CaseSummary& summary) {
+  if (summary.p50_ns) return &*summary.p50_ns;
+  return summary.scheduled ? nullptr : &summary.ns_per_message;
 }
 
 // ---- Bencher ----
@@ -40,9 +41,10 @@ Json metric(const Statistic& statistic) {
 std::string bencher(const std::vector<CaseSummary>& cases) {
   Json all = Json::object();
   for (const CaseSummary& each : cases) {
-    Json measures{{"latency", metric(time_of(each))},
-                  {"throughput", metric(each.messages_per_second)},
-                  {"cpu-per-message", metric(each.cpu_ns_per_message)}};
+    Json measures = Json::object();
+    if (const Statistic* time = time_of(each)) measures["latency"] = metric(*time);
+    if (!each.scheduled) measures["throughput"] = metric(each.messages_per_second);
+    measures["cpu-per-message"] = metric(each.cpu_ns_per_message);
     if (each.p99_ns) measures["latency-p99"] = metric(*each.p99_ns);
     all[each.id] = std::move(measures);
   }
@@ -54,11 +56,12 @@ std::string bencher(const std::vector<CaseSummary>& cases) {
 std::string github(const std::vector<CaseSummary>& cases) {
   Json all = Json::array();
   for (const CaseSummary& each : cases) {
-    const Statistic& time = time_of(each);
-    Json entry{{"name", each.id}, {"unit", "ns"}, {"value", time.median}};
-    if (time.interval) entry["range"] = fmt::format("{} .. {}", time.interval->low, time.interval->high);
+    const Statistic* time = time_of(each);
+    if (time == nullptr) continue;
+    Json entry{{"name", each.id}, {"unit", "ns"}, {"value", time->median}};
+    if (time->interval) entry["range"] = fmt::format("{} .. {}", time->interval->low, time->interval->high);
     entry["extra"] = fmt::format("{}\nmedian of {} launches, {}", each.p50_ns ? "p50" : "per message",
-                                 time.launches, to_string(each.verdict.grade));
+                                 time->launches, to_string(each.verdict.grade));
     all.push_back(std::move(entry));
   }
   return written(all);
@@ -217,6 +220,10 @@ Exported export_results(const ResultFile& results, ExportFormat format) {
   }
   if (format == ExportFormat::bencher) exported.text = bencher(kept);
   if (format == ExportFormat::github) exported.text = github(kept);
+  for (const CaseSummary& each : kept) {
+    if (format != ExportFormat::hgrm && time_of(each) == nullptr)
+      exported.left_out.push_back(each.id + ": has no latency: too few samples in a launch for a p50");
+  }
   for (const CaseSummary& each : kept) {
     if (format != ExportFormat::hgrm) break;
     const Histogram histogram = pooled(results, each.benchmark_case);

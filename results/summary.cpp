@@ -42,6 +42,13 @@ bool all_timed_single_events(const Group& group) {
   });
 }
 
+bool any_scheduled(const Group& group) {
+  return std::ranges::any_of(group.launches, [](const LaunchRecord* launch) {
+    const auto& distribution = launch->measurement.distribution;
+    return distribution && is_scheduled(distribution->of);
+  });
+}
+
 std::vector<ObservationSummary> observations_over_launches(const Group& group) {
   std::vector<ObservationSummary> summaries;
   std::vector<std::vector<double>> values;
@@ -152,6 +159,7 @@ CaseSummary summarize_case(const std::string& id, const Group& group, const Floo
   summary.capacity = capacity_over_launches(group);
   summary.launches = group.launches.size();
   summary.verdict = judge_case(group.launches, group.failures);
+  summary.scheduled = any_scheduled(group);
   summary.ns_per_message = over_launches(group, ns_per_message);
   summary.messages_per_second = over_launches(group, messages_per_second);
   summary.bytes_per_second = over_launches(group, bytes_per_second);
@@ -164,8 +172,11 @@ CaseSummary summarize_case(const std::string& id, const Group& group, const Floo
     summary.pooled = pool(group);
   }
   if (const auto of_latency = latency_floor(floors, group.launches)) {
-    summary.floor = summary.p50_ns ? under(*of_latency, "p50_ns", *summary.p50_ns)
-                                   : under(*of_latency, "ns_per_message", summary.ns_per_message);
+    if (summary.p50_ns) {
+      summary.floor = under(*of_latency, "p50_ns", *summary.p50_ns);
+    } else if (!summary.scheduled) {
+      summary.floor = under(*of_latency, "ns_per_message", summary.ns_per_message);
+    }
   } else if (const auto of_throughput = throughput_floor(floors, group.launches)) {
     summary.floor = under(*of_throughput, "ns_per_message", summary.ns_per_message);
   }

@@ -52,6 +52,7 @@ struct CaseSummary {
   CapacityFacts capacity;  // over all launches: the least and the most that fitted
   std::size_t launches = 0;
   Verdict verdict;
+  bool scheduled = false;  // messages came when they were due: the next three are the schedule's
   Statistic ns_per_message;
   Statistic messages_per_second;
   Statistic bytes_per_second;
@@ -61,7 +62,8 @@ struct CaseSummary {
   std::optional<Statistic> p50_ns, p99_ns;
   std::optional<PooledPercentiles> pooled;       // of single events
   std::vector<ObservationSummary> observations;  // in the order first made
-  // Of round trips, calls and streams between pinned roles whose floors were measured (results/floor.h).
+  // Of round trips, calls and streams between pinned roles whose floors were measured (results/floor.h); of
+  // messages that come by a schedule only under their p50.
   std::optional<CaseFloor> floor;
   std::vector<RoleCostSummary> costs;  // in the order of the roles
 };

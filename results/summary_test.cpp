@@ -53,6 +53,21 @@ TEST(Summary, TakesTheWaitingInsideAnEventForNoLatency) {
   for (const CaseSummary& summary : summarize_cases(results)) EXPECT_FALSE(summary.p50_ns || summary.pooled);
 }
 
+TEST(Summary, TakesNoTimeOfAScheduleForAFigureThatStandsOnAFloor) {
+  ResultFile results = sample::results(7);
+  for (LaunchRecord& launch : results.launches) {
+    if (launch.measurement.distribution) launch.measurement.distribution->of = "one_way_ns";
+  }
+  CaseSummary one_way = summarize_cases(results).front();
+  EXPECT_TRUE(one_way.scheduled);
+  ASSERT_TRUE(one_way.floor);
+  EXPECT_EQ(one_way.floor->under, "p50_ns");
+  results.launches[0].measurement.distribution->p50_ns.reset();
+  one_way = summarize_cases(results).front();
+  EXPECT_FALSE(one_way.p50_ns || one_way.floor);
+  EXPECT_FALSE(summarize_cases(sample::results(7)).front().scheduled);
+}
+
 TEST(Summary, WithholdsAPercentileThatOneLaunchLacks) {
   ResultFile results = sample::results(7);
   results.launches[0].measurement.distribution->p99_ns.reset();

@@ -72,6 +72,28 @@ def test_what_is_left_out_is_named(export, base):
     assert export(base, "--format", "csv").stderr == ""
 
 
+@pytest.fixture
+def scheduled(base, tmp_path):
+    """The sample with messages that come when they are due, too few for a median."""
+    document = json.loads(base.read_text())
+    for record in document["benchmarks"]:
+        if (distribution := record["ipcmark"]["distribution"]) and distribution["of"] == "round_trip_ns":
+            distribution |= {"of": "one_way_ns", "p50_ns": None}
+    path = tmp_path / "scheduled.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_what_a_schedule_takes_is_no_latency(export, scheduled, records):
+    name = records[0]["name"]
+    done = export(scheduled, "--format", "bencher")
+    assert list(json.loads(text_of(done))[name]) == ["cpu-per-message"] + ["latency-p99"]
+    assert f"{name}: has no latency" in done.stderr
+    done = export(scheduled, "--format", "github")
+    assert json.loads(text_of(done)) == []
+    assert f"{name}: has no latency" in done.stderr
+
+
 def test_csv_is_a_long_table(export, base, records):
     text = text_of(export(base, "--format", "csv"))
     rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))

@@ -50,20 +50,27 @@ std::vector<double> frequencies(std::span<const LaunchRecord* const> launches) {
   return mhz;
 }
 
+std::optional<double> time_of(const Measurement& measurement) {
+  const auto& distribution = measurement.distribution;
+  if (distribution && is_scheduled(distribution->of)) return distribution->p50_ns;
+  return ns_per_message(measurement);
+}
+
 // What the launch of the first round took, when it lies outside what all others took by more than the bound
 // of their spread; empty else.
 std::string first_launch_effect(std::span<const LaunchRecord* const> launches) {
   std::vector<double> others;
-  const LaunchRecord* first = nullptr;
+  std::optional<double> first;
   for (const LaunchRecord* launch : launches) {
+    const std::optional<double> took = time_of(launch->measurement);
     if (launch->round == 1) {
-      first = launch;
-    } else {
-      others.push_back(ns_per_message(launch->measurement));
+      first = took;
+    } else if (took) {
+      others.push_back(*took);
     }
   }
-  if (first == nullptr || others.size() + 1 < launches_for_spread) return {};
-  const double took = ns_per_message(first->measurement);
+  if (!first || others.size() + 1 < launches_for_spread) return {};
+  const double took = *first;
   const auto [least, most] = std::ranges::minmax(others);
   const double change = took / median(others) - 1;
   if ((took >= least && took <= most) || std::abs(change) <= noisy_spread) return {};
@@ -124,12 +131,20 @@ Verdict judge_case(std::span<const LaunchRecord* const> launches,
 
   if (all >= launches_for_spread) {
     std::vector<double> times;
-    for (const LaunchRecord* launch : launches) times.push_back(ns_per_message(launch->measurement));
-    const double spread = quartile_spread(times);
-    const bool wide = spread > noisy_spread;
-    lower_to(wide ? Grade::noisy : Grade::ok,
-             fmt::format("launch-to-launch quartile spread {:.1f} % of the median ({} {:.0f} %)",
-                         100 * spread, wide ? "over" : "within", 100 * noisy_spread));
+    for (const LaunchRecord* launch : launches) {
+      if (const auto took = time_of(launch->measurement)) times.push_back(*took);
+    }
+    if (times.size() < all) {
+      lower_to(Grade::ok, fmt::format("{} of {} launches have too few samples for a p50: how far they lie "
+                                      "apart is not known",
+                                      all - times.size(), all));
+    } else {
+      const double spread = quartile_spread(times);
+      const bool wide = spread > noisy_spread;
+      lower_to(wide ? Grade::noisy : Grade::ok,
+               fmt::format("launch-to-launch quartile spread {:.1f} % of the median ({} {:.0f} %)",
+                           100 * spread, wide ? "over" : "within", 100 * noisy_spread));
+    }
   }
 
   const Case& common = launches.front()->benchmark_case;

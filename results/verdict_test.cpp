@@ -50,6 +50,23 @@ TEST(CaseVerdict, IsNoisyWhenLaunchesDisagree) {
               ElementsAre("launch-to-launch quartile spread 21.7 % of the median (over 10 %)"));
 }
 
+// They all take as long as the schedule does.
+TEST(CaseVerdict, JudgesMessagesThatComeByAScheduleByTheirMedians) {
+  auto launches = launches_of({100, 100, 100, 100, 100, 100});
+  double p50_ns = 50;
+  for (LaunchRecord& launch : launches) {
+    Distribution& distribution = launch.measurement.distribution.emplace();
+    distribution.of = "one_way_ns";
+    distribution.p50_ns = p50_ns += 10;
+  }
+  EXPECT_EQ(judge(launches).grade, Grade::noisy);
+  EXPECT_THAT(judge(launches).reasons[0], HasSubstr("quartile spread 29.4 % of the median"));
+  launches[3].measurement.distribution->p50_ns.reset();
+  EXPECT_EQ(judge(launches).grade, Grade::ok);
+  EXPECT_EQ(judge(launches).reasons[0],
+            "1 of 6 launches have too few samples for a p50: how far they lie apart is not known");
+}
+
 TEST(CaseVerdict, ForgivesOneOutlier) {
   EXPECT_EQ(judge(launches_of({100, 101, 102, 103, 104, 900})).grade, Grade::ok);
 }

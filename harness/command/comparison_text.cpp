@@ -309,11 +309,13 @@ std::vector<std::string> remarks(const Comparison& comparison) {
   const std::size_t listed = comparison.same_case ? std::min(most_listed, comparison.lonely.size()) : 0;
   for (const LonelyCase& each : std::span(comparison.lonely).first(listed)) {
     lines.push_back(
-        fmt::format("only in {}: {}: {}", comparison.columns[each.column].label, each.id, each.reason));
+        each.on_both_sides
+            ? fmt::format("not compared: {}: {}", each.id, each.reason)
+            : fmt::format("only in {}: {}: {}", comparison.columns[each.column].label, each.id, each.reason));
   }
   if (const std::size_t more = comparison.lonely.size() - listed; more > 0) {
-    lines.push_back(fmt::format("{}{} case{} that only one side has", listed > 0 ? "and " : "", more,
-                                more == 1 ? "" : "s"));
+    lines.push_back(fmt::format("{}{} case{} that only one side has figures of", listed > 0 ? "and " : "",
+                                more, more == 1 ? "" : "s"));
   }
   return lines;
 }

@@ -46,7 +46,8 @@ Comparison sample() {
   comparison.cases[0].figures.pop_back();
   comparison.tests = 2;
   comparison.launches_to_judge = 6;
-  comparison.lonely = {{"workload:x", 0, 1, true, "failed: it hung"}};
+  comparison.lonely = {
+      {.id = "workload:x", .column = 0, .lacking = 1, .failed = true, .reason = "failed: it hung"}};
   comparison.notes = {"a and b are kept apart"};
   return comparison;
 }
@@ -103,6 +104,13 @@ TEST(ComparisonTable, ShowsProfilesInFloorsBetweenMachinesAndSaysOnceWhyThereIsN
   EXPECT_THAT(text, Not(HasSubstr("  verdict")));
 }
 
+TEST(ComparisonTable, TellsACaseThatBothSidesHaveFromOneThatOneHas) {
+  Comparison comparison = sample();
+  comparison.lonely[0].on_both_sides = true;
+  EXPECT_THAT(comparison_table(comparison, false, 0),
+              HasSubstr("\nnot compared: workload:x: failed: it hung\n"));
+}
+
 TEST(ComparisonTable, CallsDifferentCasesBetterOrWorse) {
   Comparison comparison = sample();
   comparison.by = "transport";
@@ -112,7 +120,7 @@ TEST(ComparisonTable, CallsDifferentCasesBetterOrWorse) {
   EXPECT_THAT(text, HasSubstr("base  transport pipe\n"));
   EXPECT_THAT(text, HasSubstr("\n  worse "));
   EXPECT_THAT(text, HasSubstr("2 cases: 1 worse, 1 same\n"));
-  EXPECT_THAT(text, HasSubstr("1 case that only one side has\n"));
+  EXPECT_THAT(text, HasSubstr("1 case that only one side has figures of\n"));
 }
 
 TEST(ComparisonMarkdown, ShowsWhatChangedAndFoldsTheRestAway) {

@@ -28,8 +28,12 @@ std::string count_of(double each) {
   return each < 10 ? fmt::format("{:.2f}", each) : fmt::format("{:.3g}", each);
 }
 
-std::string time_or_dash(const std::optional<Statistic>& statistic) {
-  return statistic ? format_ns(statistic->median) : "–";
+// Of the launches, else with a star that of their samples together.
+std::string percentile_of(const CaseSummary& summary, std::optional<Statistic> CaseSummary::*percentile,
+                          std::optional<double> PooledPercentiles::*pooled) {
+  if (summary.*percentile) return format_ns((summary.*percentile)->median);
+  const std::optional<double> ns = summary.pooled ? *summary.pooled.*pooled : std::nullopt;
+  return ns ? format_ns(*ns) + "*" : "–";
 }
 
 std::string further_of(const Case& c) {
@@ -75,11 +79,11 @@ std::vector<std::string> row_of(const CaseSummary& summary) {
     return row;
   }
   if (shows_times(summary)) {
-    row.push_back(time_or_dash(summary.p50_ns));
-    row.push_back(summary.p99_ns                             ? format_ns(summary.p99_ns->median)
-                  : summary.pooled && summary.pooled->p99_ns ? format_ns(*summary.pooled->p99_ns) + "*"
-                                                             : "–");
-    row.push_back(spread_of(summary.p50_ns ? *summary.p50_ns : summary.ns_per_message));
+    row.push_back(percentile_of(summary, &CaseSummary::p50_ns, &PooledPercentiles::p50_ns));
+    row.push_back(percentile_of(summary, &CaseSummary::p99_ns, &PooledPercentiles::p99_ns));
+    row.push_back(summary.p50_ns      ? spread_of(*summary.p50_ns)
+                  : summary.scheduled ? "–"
+                                      : spread_of(summary.ns_per_message));
   } else {
     row.push_back(format_si(summary.messages_per_second.median) + "/s");
     row.push_back(format_si(summary.bytes_per_second.median) + "B/s");
@@ -248,10 +252,11 @@ std::string case_table(const std::vector<CaseSummary>& summaries, bool colour, s
       workloads.push_back(workload);
   }
   std::string text;
-  bool pooled = false;
   for (const std::string& workload : workloads) text += group_of(workload, summaries, colour, columns);
-  for (const CaseSummary& summary : summaries)
-    pooled = pooled || (!summary.p99_ns && summary.pooled && summary.pooled->p99_ns);
+  const bool pooled = std::ranges::any_of(summaries, [](const CaseSummary& summary) {
+    return summary.pooled &&
+           ((!summary.p50_ns && summary.pooled->p50_ns) || (!summary.p99_ns && summary.pooled->p99_ns));
+  });
   for (const Knee& knee : find_knees(summaries)) text += fmt::format("knee  {}\n", line_of(knee));
   if (pooled) text += "* from the samples of all launches together: a single launch has too few\n";
   return text;

@@ -133,6 +133,21 @@ TEST(CaseTable, LeavesADashWhereThereIsNoFigureAndMarksPooledOnes) {
   EXPECT_THAT(table, HasSubstr("* from the samples of all launches together"));
 }
 
+TEST(CaseTable, ShowsNoIntervalOfASchedule) {
+  CaseSummary summary = ping_pong("pipe");
+  summary.ns_per_message = statistic(10'000, 500);
+  summary.p50_ns = summary.p99_ns = std::nullopt;
+  summary.pooled =
+      PooledPercentiles{.p50_ns = 9'000, .p90_ns = {}, .p99_ns = {}, .p999_ns = {}, .launches_pooled = 6};
+  EXPECT_THAT(case_table({summary}, false, 0), HasSubstr("±5.0 %"));
+  summary.scheduled = true;
+  const std::string table = case_table({summary}, false, 0);
+  EXPECT_THAT(words_of(lines_of(table)[2]),
+              ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "9.00", "µs*", "–", "–",
+                          "7.30", "µs", "ok"));
+  EXPECT_THAT(table, HasSubstr("* from the samples of all launches together"));
+}
+
 TEST(CaseTable, HasNoFiguresForWhatDidNotComplete) {
   CaseSummary summary = stream("pipe");
   summary.observations = {{"completed", "ratio", statistic(1)}};

@@ -216,6 +216,9 @@ int compare(const CompareOptions& options) {
   }
   const Comparison comparison = compare(table, options.rules);
   if (comparison.cases.empty()) {
+    const auto both = std::ranges::find(comparison.lonely, true, &LonelyCase::on_both_sides);
+    if (both != comparison.lonely.end())
+      throw UsageError(fmt::format("compare: nothing can be compared: {}: {}", both->id, both->reason));
     throw UsageError(fmt::format("compare: no case was measured on both sides ({} launches in {} file{})",
                                  table.launches.size(), table.files.size(),
                                  table.files.size() == 1 ? "" : "s"));
