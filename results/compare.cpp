@@ -7,7 +7,9 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <tuple>
 
+#include "harness/judging.h"
 #include "harness/text.h"
 #include "results/floor.h"
 #include "results/summary.h"
@@ -54,14 +56,16 @@ std::string case_value(std::string_view id, std::string_view key) {
   return further_parameter(key)->text(Case{});
 }
 
-// Sizes and numbers in their order, before words in theirs.
+// Sizes, numbers and durations in their order, then shares, then words in theirs.
 bool comes_before(const std::string& a, const std::string& b) {
-  const auto number = [](std::string_view text) {
-    return parse_bytes(text) ? parse_bytes(text) : parse_number(text);
+  const auto place = [](const std::string& text) {
+    const auto rate = parse_rate(text);
+    const auto whole = parse_bytes(text) ? parse_bytes(text) : parse_number(text);
+    const auto number = whole ? whole : parse_duration_ns(text);
+    if (number) return std::tuple(0, *number, text);
+    return rate ? std::tuple(1, rate->value, text) : std::tuple(2, std::uint64_t{0}, text);
   };
-  const auto x = number(a), y = number(b);
-  if (x && y) return *x < *y;
-  return x.has_value() != y.has_value() ? x.has_value() : a < b;
+  return place(a) < place(b);
 }
 
 // ---- what a file says of itself ----
@@ -112,7 +116,8 @@ std::string machine_in_words(const Machine& machine) {
 
 // Only launches of one setup are ever taken together. A result file of another schema is not read at all.
 std::string setup_of(const RunHeader& header) {
-  return fmt::format("{}/{}/{}", header.machine.fingerprint, header.library_build_type, header.min_time_ns);
+  return fmt::format("{}/{}/{}/{}", header.machine.fingerprint, header.library_build_type, header.min_time_ns,
+                     header.machine.clock.source);
 }
 
 // "kernel 6.1 / 6.12, governor powersave / performance"
@@ -136,6 +141,7 @@ std::string differences(const RunHeader& a, const RunHeader& b) {
   differ("build", a.library_build_type, b.library_build_type);
   differ("time of a launch", format_ns(static_cast<double>(a.min_time_ns)),
          format_ns(static_cast<double>(b.min_time_ns)));
+  differ("clock", m.clock.source, n.clock.source);
   if (m.fingerprint == n.fingerprint) return join(words, ", ");
   differ("architecture", m.architecture, n.architecture);
   differ("processor", m.cpu_model, n.cpu_model);
@@ -187,6 +193,18 @@ std::vector<double> logarithms(const std::vector<double>& values) {
   return logs;
 }
 
+std::optional<std::uint64_t> whole(double value) {
+  return value >= 0 ? std::optional(static_cast<std::uint64_t>(value)) : std::nullopt;
+}
+
+// The longest that one of them waited, to one of those that it can be of: a launch is judged by the longest.
+void give_run_delay(std::vector<RoleReport>& roles, std::optional<std::uint64_t> longest_ns) {
+  const auto alone = std::ranges::find_if(roles, [&](const RoleReport& role) {
+    return !role.asked_pus.empty() && has_its_processor_alone(role, roles);
+  });
+  if (alone != roles.end()) alone->cost.run_delay_ns = longest_ns;
+}
+
 // What is known of a cell's launches, for those who look at whole records.
 struct Records {
   Records(const LaunchTable& table, const Cell& cell)
@@ -194,13 +212,16 @@ struct Records {
     for (std::size_t i = 0; i < launches.size(); ++i) {
       const LaunchFigures& figures = *cell.launches[i];
       launches[i].benchmark_case = table.cases[figures.case_index];
+      launches[i].round = figures.round;
       Measurement& measurement = launches[i].measurement;
       measurement.messages = figures.messages;
       measurement.span_ns = figures.span_ns;
       if (figures.cache_line_round_trip_ns > 0) {
         measurement.cache_line_round_trip_ns = figures.cache_line_round_trip_ns;
       }
-      measurement.verdict = {figures.grade, {table.texts[figures.reason]}};
+      measurement.verdict.grade = figures.grade;
+      if (const std::string& reason = table.texts[figures.reason]; !reason.empty())
+        measurement.verdict.reasons = {reason};
       if (const std::string& of = table.texts[figures.timed]; !of.empty()) {
         Distribution& distribution = measurement.distribution.emplace();
         distribution.of = of;
@@ -209,6 +230,15 @@ struct Records {
       if (const auto roles = table.roles.find(figures.settings); roles != table.roles.end()) {
         measurement.roles = roles->second;
       }
+      give_run_delay(measurement.roles, whole(figures.run_delay_ns));
+      if (figures.observed_ns > 0) {
+        Disturbance& found = measurement.disturbance.emplace();
+        found.os_processors.resize(figures.processors);
+        found.observed_ns = static_cast<std::uint64_t>(figures.observed_ns);
+        found.steal_ns = whole(figures.steal_ns);
+        found.quota_throttled_ns = whole(figures.quota_throttled_ns);
+        if (figures.mhz > 0) found.mhz = figures.mhz;
+      }
       launch_pointers.push_back(&launches[i]);
     }
     for (std::size_t i = 0; i < failures.size(); ++i) {
@@ -216,6 +246,8 @@ struct Records {
       failure_pointers.push_back(&failures[i]);
     }
   }
+
+  Verdict verdict() const { return judge_case(launch_pointers, failure_pointers); }
 
   std::vector<LaunchRecord> launches;
   std::vector<FailureRecord> failures;
@@ -397,6 +429,7 @@ class Comparer {
       if (holds(i, file)) files.push_back(&table_.files[file]);
     }
     column.files = files.size();
+    column.base = key.group == base_group;
     for (const auto& [row, cell] : cells_[i]) column.launches += cell.launches.size();
     const Machine& machine = files.front()->header.machine;
     if (result_.by.empty()) {
@@ -442,10 +475,15 @@ class Comparer {
     }
   }
 
-  static void add_distances(const Cell& cell,
-                            std::array<std::vector<double>, all_figures.size()>& distances) {
+  // What is judged noisy or invalid is no evidence of how far runs that decide lie apart.
+  void add_distances(const Cell& cell, std::array<std::vector<double>, all_figures.size()>& distances) const {
     std::map<std::uint32_t, Cell> runs;
     for (const LaunchFigures* launch : cell.launches) runs[launch->file_index].launches.push_back(launch);
+    if (runs.size() < 2) return;
+    for (const MissingFigures* failure : cell.failures) runs[failure->file_index].failures.push_back(failure);
+    std::erase_if(runs, [this](const auto& of_file) {
+      return of_file.second.launches.empty() || Records(table_, of_file.second).verdict().grade != Grade::ok;
+    });
     for (const Figure figure : all_figures) {
       std::optional<double> before;
       for (const auto& [file, run] : runs) {
@@ -467,10 +505,10 @@ class Comparer {
       for (const auto& [row, cell] : cells_[column]) add_distances(cell, distances);
     }
     for (std::size_t i = 0; i < distances.size(); ++i) {
-      if (distances[i].size() < ratios_for_noise) continue;
-      constexpr double share = 0.95;
-      const auto at = distances[i].begin() +
-                      static_cast<std::ptrdiff_t>(share * static_cast<double>(distances[i].size()));
+      const std::size_t count = distances[i].size();
+      if (count < ratios_for_noise) continue;
+      const std::size_t rank = (95 * count + 99) / 100;  // the nearest to 95 %, rounded up, from 1
+      const auto at = distances[i].begin() + static_cast<std::ptrdiff_t>(rank - 1);
       std::nth_element(distances[i].begin(), at, distances[i].end());
       result_.noise[i] = std::expm1(*at);
     }
@@ -576,8 +614,10 @@ class Comparer {
     compared.base_column = base;
     compared.column = now;
     const Records base_records(table_, before), now_records(table_, after);
-    compared.base_verdict = judge_case(base_records.launch_pointers, base_records.failure_pointers);
-    compared.verdict = judge_case(now_records.launch_pointers, now_records.failure_pointers);
+    compared.base_verdict = base_records.verdict();
+    compared.verdict = now_records.verdict();
+    compared.base_failures = before.failures.size();
+    compared.failures = after.failures.size();
 
     const SourceFile& base_file = table_.files[before.launches.front()->file_index];
     const SourceFile& now_file = table_.files[after.launches.front()->file_index];
@@ -715,7 +755,8 @@ class Comparer {
     const FigureComparison& primary = each.figures.front();
     const std::size_t there = std::min(primary.base.launches, primary.now.launches);
     const double bound = 1 + primary.bound;
-    std::size_t needed = result_.launches_to_judge;
+    std::size_t needed =
+        result_.can_judge(primary.base.launches, primary.now.launches) ? 0 : result_.launches_to_judge;
     if (primary.interval && primary.interval->low < bound && primary.interval->high > 1 / bound) {
       const double half = std::log(primary.interval->high / primary.interval->low) / 2;
       const double wanted = std::log(bound) / 2;
@@ -793,6 +834,10 @@ std::string_view to_string(Outcome outcome) {
 
 std::size_t Comparison::count(Outcome outcome) const {
   return static_cast<std::size_t>(std::ranges::count(cases, outcome, &CaseComparison::outcome));
+}
+
+bool Comparison::can_judge(std::size_t base_launches, std::size_t now_launches) const {
+  return least_p(base_launches, now_launches) * static_cast<double>(tests) < change_level;
 }
 
 Comparison compare(const LaunchTable& table, const ComparisonRules& rules) {

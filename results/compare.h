@@ -40,8 +40,8 @@ std::string_view to_string(Outcome outcome);
 inline constexpr double change_level = 0.01;
 // ... and an estimate beyond this or --threshold, in either direction as a factor: 5 % is 1.05 or 1 / 1.05.
 inline constexpr double least_threshold = 0.05;
-// How far two runs of the same thing lie apart is known from this many ratios of such runs, and is their 95th
-// percentile.
+// How far two runs of the same thing lie apart is known from this many ratios of such runs that are ok, and
+// is their 95th percentile, by nearest rank.
 inline constexpr std::size_t ratios_for_noise = 20;
 
 struct ComparisonRules {
@@ -73,6 +73,7 @@ struct CaseComparison {
   Case benchmark_case;  // the base's
   std::size_t base_column = 0, column = 0;
   Verdict base_verdict, verdict;
+  std::size_t base_failures = 0, failures = 0;  // launches that gave no figure
   // The primary one first: p50 of single events, else the rate. Where messages come by a schedule the rate is
   // none.
   std::vector<FigureComparison> figures;
@@ -97,6 +98,7 @@ struct Column {
   std::string label;
   std::string machine;      // in words
   std::string fingerprint;  // empty where a column holds several machines, each case one
+  bool base = false;        // there are several of them where the base is of several machines
   std::size_t files = 0;
   std::size_t launches = 0;
 };
@@ -115,6 +117,8 @@ struct Comparison {
   std::size_t launches_to_judge = 0;  // on each side; with fewer no p-value is small enough among so many
 
   std::size_t count(Outcome outcome) const;
+  // Whether a case with so many launches can be found changed among so many cases at all.
+  bool can_judge(std::size_t base_launches, std::size_t now_launches) const;
 };
 
 // Throws std::invalid_argument for a key that is none, or a base that the key never has.

@@ -56,6 +56,8 @@ Json encode(const CaseComparison& compared) {
           {"launches_needed", or_null(compared.launches_needed)},
           {"base_verdict", encode(compared.base_verdict)},
           {"verdict", encode(compared.verdict)},
+          {"base_failures", compared.base_failures},
+          {"failures", compared.failures},
           {"figures", figures},
           {"floors", floors}};
 }
@@ -68,6 +70,7 @@ std::string to_json(const Comparison& comparison) {
     columns.push_back({{"label", column.label},
                        {"machine", column.machine},
                        {"fingerprint", column.fingerprint},
+                       {"base", column.base},
                        {"files", column.files},
                        {"launches", column.launches}});
   }

@@ -5,9 +5,12 @@
 
 #include <cmath>
 #include <random>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 
 #include "results/sample_results.h"
+#include "results/summary.h"
 
 namespace ipcmark {
 namespace {
@@ -191,6 +194,46 @@ TEST(Compare, LetsNoisyAndInvalidResultsDecideNothing) {
   }
 }
 
+void set_round_trips(ResultFile& results, void (*change)(LaunchRecord&)) {
+  for (LaunchRecord& launch : results.launches) {
+    if (launch.benchmark_case == sample::ping_pong_over_pipe()) change(launch);
+  }
+}
+
+// What only all launches together show, too.
+TEST(Compare, JudgesACaseAsItsOwnFileDoes) {
+  const std::vector<void (*)(LaunchRecord&)> disturbances{
+      [](LaunchRecord&) {},
+      [](LaunchRecord& launch) { launch.measurement.disturbance->steal_ns = 10'000'000; },
+      [](LaunchRecord& launch) { launch.measurement.disturbance->mhz = 2000.0 + 100 * launch.round; },
+      [](LaunchRecord& launch) {
+        launch.measurement.disturbance->quota_throttled_ns = launch.measurement.span_ns;
+      },
+      [](LaunchRecord& launch) {
+        launch.measurement.roles[1].cost.run_delay_ns = launch.measurement.span_ns / 3;
+      },
+      [](LaunchRecord& launch) { launch.measurement.span_ns *= launch.round == 1 ? 2 : 1; },
+      [](LaunchRecord& launch) { launch.measurement.cache_line_round_trip_ns = 100.0 + 100 * launch.round; },
+      [](LaunchRecord& launch) {
+        launch.measurement.verdict = {Grade::noisy, {"few", "others"}};
+      }};
+  std::set<std::vector<std::string>> seen;
+  for (auto* const change : disturbances) {
+    ResultFile results = sample::results(20);
+    set_round_trips(results, change);
+    const Verdict verdict = summarize_cases(results).front().verdict;
+    seen.insert(verdict.reasons);
+    std::ostringstream text;
+    write_results(text, results);
+    LaunchTable table;
+    for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) table.parse(text.str(), "r.json", side);
+    const CaseComparison compared = compare(table, {}).cases.front();
+    EXPECT_EQ(compared.verdict.grade, verdict.grade);
+    EXPECT_EQ(compared.verdict.reasons, verdict.reasons);
+  }
+  EXPECT_EQ(seen.size(), disturbances.size() - 1) << "blocking roles do not stand on the cache line";
+}
+
 TEST(Compare, TellsAFailedLaunchAndAFailedCase) {
   Table table;
   table.file(0).launches(stream_over("pipe"), around(100)).launches(stream_over("tcp"), around(100));
@@ -199,6 +242,8 @@ TEST(Compare, TellsAFailedLaunchAndAFailedCase) {
   const Comparison comparison = table.compared();
   EXPECT_EQ(comparison.cases[0].outcome, Outcome::undecided);
   EXPECT_THAT(comparison.cases[0].reasons[0], HasSubstr("receiver 1: hung"));
+  EXPECT_EQ(comparison.cases[0].base_failures, 0U);
+  EXPECT_EQ(comparison.cases[0].failures, 1U);
   ASSERT_THAT(comparison.lonely, SizeIs(1));
   EXPECT_TRUE(comparison.lonely[0].failed);
   EXPECT_EQ(comparison.lonely[0].lacking, 1U);
@@ -260,6 +305,10 @@ TEST(Compare, NamesWhatWasNotMeasuredAlike) {
   build.table.files[1].header.library_build_type = "debug";
   EXPECT_EQ(build.compared().cases[0].outcome, Outcome::not_compared);
   EXPECT_THAT(build.compared().cases[0].reasons, Each(HasSubstr("build release / debug")));
+  Table clock = settings;
+  clock.table.files[1].header.machine.clock.source = "TSC";
+  EXPECT_EQ(clock.compared().cases[0].outcome, Outcome::not_compared);
+  EXPECT_THAT(clock.compared().cases[0].reasons, Each(HasSubstr("clock CLOCK_MONOTONIC (tsc) / TSC")));
 
   for (std::size_t i = 10; i < 20; ++i) {
     settings.table.launches[i].settings = settings.table.texts.index_of("isolation: namespaces\n");
@@ -303,6 +352,7 @@ TEST(Compare, KeepsApartWhatASideHoldsOfSeveralMachinesAndFindsEachItsOwn) {
   ASSERT_THAT(comparison.cases, SizeIs(2));
   EXPECT_EQ(comparison.cases[0].outcome, Outcome::same);
   EXPECT_EQ(comparison.columns[comparison.cases[0].base_column].fingerprint, "b");
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(comparison.columns[i].base, i < 2);
   EXPECT_EQ(comparison.cases[1].outcome, Outcome::regression);
   EXPECT_THAT(comparison.notes, SizeIs(2));
   EXPECT_THAT(comparison.notes, Each(HasSubstr("are kept apart: fingerprint")));
@@ -330,6 +380,29 @@ TEST(Compare, KnowsTheMachinesNoiseFromSeveralRunsOfTheBase) {
   EXPECT_NE(comparison.cases[0].outcome, Outcome::regression);
   EXPECT_EQ(comparison.cases[1].outcome, Outcome::regression);
   EXPECT_FALSE(comparison.noise[static_cast<std::size_t>(Figure::p50)]);
+}
+
+TEST(Compare, TakesNoOutlierAndNothingNoisyForTheMachinesNoise) {
+  Table table;
+  for (const double run : {100.0, 102.0}) {
+    table.file(0);
+    for (int i = 1; i <= 21; ++i) {
+      Case c = stream_over("pipe");
+      c.message_bytes = static_cast<std::uint64_t>(i);
+      const bool outlier = i == 1 && run > 101, noisy = i == 2;
+      table.launches(c, around(outlier ? 300 : noisy ? run * run : run, noisy ? 0.5 : 0.01));
+    }
+  }
+  table.file(1);
+  const auto noise = table.compared().noise[static_cast<std::size_t>(Figure::messages_per_second)];
+  ASSERT_TRUE(noise) << "20 pairs of runs are ok";
+  EXPECT_NEAR(*noise, 0.02, 1e-6);
+  table.failure(stream_over("pipe"), "nowhere");
+  for (std::uint32_t file : {0U, 1U}) {
+    table.table.failures.push_back({table.table.case_index(table.table.ids[5]), file, 0});
+  }
+  EXPECT_FALSE(table.compared().noise[static_cast<std::size_t>(Figure::messages_per_second)])
+      << "now only 19 are";
 }
 
 TEST(Compare, ComparesByAKeyOfTheCase) {
@@ -367,6 +440,31 @@ TEST(Compare, OrdersSizesByTheirNumberAndTakesAKeyThatMostCasesLack) {
   ASSERT_THAT(comparison.columns, SizeIs(2));
   EXPECT_EQ(comparison.columns[0].label, "0");
   EXPECT_THAT(comparison.cases, SizeIs(1));
+}
+
+TEST(Compare, OrdersDurationsAndRatesByWhatTheySay) {
+  Table table;
+  table.file(0);
+  for (const std::uint64_t value : {100U, 120U, 20U}) {
+    Case c = stream_over("pipe");
+    c.gap_ns = value * 1000;
+    table.launches(c, around(100));
+    c.gap_ns *= 1000;
+    table.launches(c, around(100));
+    c.gap_ns = 0;
+    c.rate = {value, true};
+    table.launches(c, around(100));
+    c.rate = {value * 1000};
+    table.launches(c, around(100));
+  }
+  const auto labels = [&](const std::string& by) {
+    std::vector<std::string> found;
+    for (const Column& column : table.compared({.by = by}).columns) found.push_back(column.label);
+    return found;
+  };
+  EXPECT_THAT(labels("gap"), testing::ElementsAre("0", "20us", "100us", "120us", "20ms", "100ms", "120ms"));
+  EXPECT_THAT(labels("rate"),
+              testing::ElementsAre(testing::_, "20000", "100000", "120000", "20%", "100%", "120%"));
 }
 
 TEST(Compare, ComparesByAKeyOfTheMachine) {

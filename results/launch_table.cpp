@@ -1,12 +1,15 @@
 #include "results/launch_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
 
+#include "harness/judging.h"
 #include "results/journal.h"
 #include "results/json_lines.h"
 #include "results/json_scanner.h"
@@ -25,8 +28,22 @@ struct Entry {
 
 double number_or_missing(JsonScanner& json) { return json.take_null() ? not_measured : json.number(); }
 
-void scan_verdict(JsonScanner& json, Entry& entry) {
+// An object of which these keys must be there, as for who reads all of it.
+template <class Member>
+void object_with(JsonScanner& json, std::initializer_list<std::string_view> needed, Member member) {
+  std::uint32_t found = 0;
   json.object([&](std::string_view key) {
+    const auto place = std::ranges::find(needed, key) - needed.begin();
+    found |= 1U << place;
+    member(key);
+  });
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    if ((found >> i & 1U) == 0) json.fail(fmt::format("has no \"{}\"", needed.begin()[i]));
+  }
+}
+
+void scan_verdict(JsonScanner& json, Entry& entry) {
+  object_with(json, {"grade", "reasons"}, [&](std::string_view key) {
     if (key == "grade") {
       const std::string grade = json.text();
       const std::array grades{Grade::ok, Grade::noisy, Grade::invalid};
@@ -47,7 +64,7 @@ void scan_verdict(JsonScanner& json, Entry& entry) {
 void scan_distribution(JsonScanner& json, Entry& entry) {
   std::uint64_t messages_per_sample = 1;
   double p50_ns = not_measured, p99_ns = not_measured, p999_ns = not_measured;
-  json.object([&](std::string_view key) {
+  object_with(json, {"of", "messages_per_sample", "p50_ns", "p99_ns", "p999_ns"}, [&](std::string_view key) {
     if (key == "of") {
       entry.timed = json.text();
     } else if (key == "messages_per_sample") {
@@ -68,42 +85,82 @@ void scan_distribution(JsonScanner& json, Entry& entry) {
   entry.figures.p999_ns = p999_ns;
 }
 
-// One line a role, for people to read and for finding what differs.
-void scan_roles(JsonScanner& json, Entry& entry) {
-  json.array([&] {
-    RoleReport& role = entry.roles.emplace_back();
-    std::string pus, scheduler;
-    std::string_view bound, locked;
-    json.object([&](std::string_view key) {
-      if (key == "role") {
-        role.role = json.text();
-      } else if (key == "granted_pus") {
-        json.array([&] {
-          role.granted_pus.push_back(static_cast<int>(json.whole_number()));
-          pus += fmt::format("{}{}", pus.empty() ? "" : "+", role.granted_pus.back());
-        });
-      } else if (key == "scheduler") {
-        scheduler = json.text();
-      } else if (key == "memory_bound") {
-        bound = json.raw();
-      } else if (key == "memory_locked") {
-        locked = json.raw();
-      } else {
-        json.skip();
-      }
-    });
-    entry.settings += fmt::format("{}: PUs {}, scheduler {}, memory bound {}, locked {}\n", role.role, pus,
-                                  scheduler, bound, locked);
+std::vector<int> scan_pus(JsonScanner& json) {
+  std::vector<int> pus;
+  json.array([&] { pus.push_back(static_cast<int>(json.whole_number())); });
+  return pus;
+}
+
+void scan_cost(JsonScanner& json, RoleCost& cost) {
+  object_with(json, {"cpu_ns", "run_delay_ns"}, [&](std::string_view key) {
+    if (key == "cpu_ns") {
+      cost.cpu_ns = json.whole_number();
+    } else if (key == "run_delay_ns") {
+      if (!json.take_null()) cost.run_delay_ns = json.whole_number();
+    } else {
+      json.skip();
+    }
   });
 }
 
+void scan_roles(JsonScanner& json, Entry& entry) {
+  json.array([&] {
+    RoleReport& role = entry.roles.emplace_back();
+    std::string_view bound, locked;
+    object_with(json,
+                {"role", "asked_pus", "granted_pus", "scheduler", "memory_bound", "memory_locked", "cost"},
+                [&](std::string_view key) {
+                  if (key == "role") {
+                    role.role = json.text();
+                  } else if (key == "asked_pus") {
+                    role.asked_pus = scan_pus(json);
+                  } else if (key == "granted_pus") {
+                    role.granted_pus = scan_pus(json);
+                  } else if (key == "scheduler") {
+                    role.scheduler = json.text();
+                  } else if (key == "memory_bound") {
+                    bound = json.raw();
+                  } else if (key == "memory_locked") {
+                    locked = json.raw();
+                  } else if (key == "cost") {
+                    scan_cost(json, role.cost);
+                  } else {
+                    json.skip();
+                  }
+                });
+    // One line a role, for people to read and for finding what differs.
+    entry.settings += fmt::format("{}: PUs {}{}, scheduler {}, memory bound {}, locked {}\n", role.role,
+                                  fmt::join(role.granted_pus, "+"),
+                                  role.asked_pus.empty() ? " (unpinned)" : "", role.scheduler, bound, locked);
+  });
+}
+
+void scan_disturbance(JsonScanner& json, LaunchFigures& figures) {
+  object_with(json, {"os_processors", "observed_ns", "steal_ns", "mhz", "quota_throttled_ns"},
+              [&](std::string_view key) {
+                if (key == "os_processors") {
+                  figures.processors = static_cast<std::uint32_t>(scan_pus(json).size());
+                } else if (key == "observed_ns") {
+                  figures.observed_ns = static_cast<double>(json.whole_number());
+                } else if (key == "steal_ns") {
+                  figures.steal_ns = number_or_missing(json);
+                } else if (key == "mhz") {
+                  figures.mhz = number_or_missing(json);
+                } else if (key == "quota_throttled_ns") {
+                  figures.quota_throttled_ns = number_or_missing(json);
+                } else {
+                  json.skip();
+                }
+              });
+}
+
 void scan_capacity(JsonScanner& json, std::string& settings) {
-  json.object([&](std::string_view key) {
+  object_with(json, {"limit"}, [&](std::string_view key) {
     if (key != "limit") return json.skip();
     if (json.take_null()) return;
     std::uint64_t value = 0;
     std::string unit;
-    json.object([&](std::string_view member) {
+    object_with(json, {"value", "unit"}, [&](std::string_view member) {
       if (member == "value") {
         value = json.whole_number();
       } else if (member == "unit") {
@@ -119,8 +176,13 @@ void scan_capacity(JsonScanner& json, std::string& settings) {
 void scan_launch(JsonScanner& json, Entry& entry) {
   entry.has_figures = true;
   LaunchFigures& figures = entry.figures;
-  json.object([&](std::string_view key) {
-    if (key == "messages") {
+  const std::initializer_list<std::string_view> needed{"round",     "messages", "span_ns",
+                                                       "isolation", "capacity", "cache_line_round_trip_ns",
+                                                       "roles",     "verdict",  "distribution"};
+  object_with(json, needed, [&](std::string_view key) {
+    if (key == "round") {
+      figures.round = static_cast<std::uint32_t>(json.whole_number());
+    } else if (key == "messages") {
       figures.messages = json.whole_number();
     } else if (key == "span_ns") {
       figures.span_ns = json.whole_number();
@@ -134,6 +196,8 @@ void scan_launch(JsonScanner& json, Entry& entry) {
       scan_roles(json, entry);
     } else if (key == "verdict") {
       scan_verdict(json, entry);
+    } else if (key == "disturbance") {
+      scan_disturbance(json, figures);
     } else if (key == "distribution" && !json.take_null()) {
       scan_distribution(json, entry);
     } else if (key != "distribution") {
@@ -141,6 +205,14 @@ void scan_launch(JsonScanner& json, Entry& entry) {
     }
   });
   if (figures.messages == 0 || figures.span_ns == 0) json.fail("messages and span_ns must be over 0");
+  double cpu_ns = 0;
+  for (RoleReport& role : entry.roles) {
+    cpu_ns += static_cast<double>(role.cost.cpu_ns);
+    if (role.cost.run_delay_ns && !role.asked_pus.empty() && has_its_processor_alone(role, entry.roles))
+      figures.run_delay_ns = std::fmax(figures.run_delay_ns, static_cast<double>(*role.cost.run_delay_ns));
+    role.cost = {};  // of this launch alone, unlike the rest
+  }
+  figures.cpu_ns_per_message = cpu_ns / static_cast<double>(figures.messages);
 }
 
 Entry scan_entry(JsonScanner& json) {
@@ -152,8 +224,6 @@ Entry scan_entry(JsonScanner& json) {
       entry.name = json.text();
     } else if (key == "reason") {
       entry.reason = json.text();
-    } else if (key == "cpu_time") {
-      entry.figures.cpu_ns_per_message = json.number();
     } else if (key == "ipcmark") {
       scan_launch(json, entry);
     } else {

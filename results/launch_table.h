@@ -1,5 +1,5 @@
-// The figures of many launches from many files, for comparing them: about 100 bytes a launch, whatever the
-// size of its file. Histograms are passed over.
+// The figures of many launches from many files, for comparing them, and what their cases are judged by: about
+// 150 bytes a launch, whatever the size of its file. Histograms are passed over.
 #pragma once
 
 #include <array>
@@ -38,12 +38,19 @@ struct LaunchFigures {
   std::uint32_t reason = 0;      // into LaunchTable::texts: the first of its verdict
   std::uint32_t timed = 0;       // into LaunchTable::texts: what its distribution is of; empty without one
   Grade grade = Grade::ok;
+  std::uint32_t round = 0;
   std::uint64_t messages = 0;
   std::uint64_t span_ns = 0;
   double cpu_ns_per_message = not_measured;
   double cache_line_round_trip_ns = not_measured;
   // Of single events (round trips, calls); not_measured where fewer than 100 samples lie beyond.
   double p50_ns = not_measured, p99_ns = not_measured, p999_ns = not_measured;
+  // The longest of a role that is pinned and alone on its processor.
+  double run_delay_ns = not_measured;
+  // Of what else went on (harness/measurement.h); observed_ns says whether it was looked at.
+  std::uint32_t processors = 0;
+  double observed_ns = not_measured, steal_ns = not_measured, quota_throttled_ns = not_measured,
+         mhz = not_measured;
 };
 
 // A launch that failed, or a case that was skipped.
@@ -76,7 +83,7 @@ class LaunchTable {
   TextPool ids;             // by case index
   std::vector<Case> cases;  // likewise
   TextPool texts;
-  std::map<std::uint32_t, std::vector<RoleReport>> roles;  // by settings: names and granted_pus of the roles
+  std::map<std::uint32_t, std::vector<RoleReport>> roles;  // by settings: names and PUs of the roles
 };
 
 // The result files that an argument stands for: itself, or of a folder all that end in .json, and journals

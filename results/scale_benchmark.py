@@ -35,7 +35,8 @@ def write_file(path: Path, template: dict, cases: int, launches: int, seed: int)
             own["case"] = record["ipcmark"]["case"] | {"message_bytes": size}
             factor = randomly.lognormvariate(0, 0.04)
             own["span_ns"] = int(own["messages"] * 8000 * factor)
-            launch["cpu_time"] = 6000 * factor
+            cpu_ns = int(own["messages"] * 3000 * factor)
+            own["roles"] = [role | {"cost": role["cost"] | {"cpu_ns": cpu_ns}} for role in own["roles"]]
             own["distribution"] = record["ipcmark"]["distribution"] | {"p50_ns": 7900 * factor, "p99_ns": 14000 * factor}
             own["verdict"] = {"grade": "ok", "reasons": ["nothing disturbed it"]}
             out.write(f'{"," if number else ""}\n    {json.dumps(launch, separators=(",", ":"))}')

@@ -249,6 +249,13 @@ std::vector<double> benjamini_hochberg(std::span<const double> p_values) {
   return corrected;
 }
 
+double least_p(std::size_t base_launches, std::size_t now_launches) {
+  std::vector<double> base(base_launches), now(now_launches);
+  std::iota(base.begin(), base.end(), 0.0);
+  std::iota(now.begin(), now.end(), static_cast<double>(base_launches));
+  return mann_whitney_p(base, now);
+}
+
 std::size_t launches_to_reach(double level) {
   std::size_t n = 1;
   // 2 / C(2n, n), the chance that all launches of one side lie above all of the other.

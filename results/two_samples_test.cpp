@@ -119,6 +119,14 @@ TEST(LaunchesToReach, IsTheFirstWhoseSmallestPValueIsUnderTheLevel) {
 }
 
 // For the oracles in Python: with IPCMARK_SAMPLE_DIRECTORY set, the file stays there.
+TEST(LeastP, IsThatOfSamplesThatLieApart) {
+  EXPECT_DOUBLE_EQ(least_p(4, 4), 2.0 / 70);
+  EXPECT_DOUBLE_EQ(least_p(2, 10), 2.0 / 66);
+  EXPECT_EQ(least_p(1, 1), 1);
+  EXPECT_LT(least_p(60, 6), 1e-4);
+  EXPECT_NEAR(least_p(2, 100), 0.016, 0.001);
+}
+
 TEST(TwoSamples, GivesOtherReadersSamples) {
   using Json = nlohmann::json;
   const TemporaryDirectory temporary;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <span>
 
 #include "harness/command/console.h"
@@ -278,6 +279,22 @@ std::string column_text(const Comparison& comparison, std::size_t index) {
   return text;
 }
 
+// "5 %", or of each figure that decides its own: "5 % (p50), 8.2 % (messages)".
+std::string bounds_of(const Comparison& comparison) {
+  std::map<Figure, double> bounds;
+  for (const CaseComparison& each : comparison.cases) {
+    const FigureComparison& primary = each.figures.front();
+    if (primary.p) bounds[primary.figure] = primary.bound;
+  }
+  std::set<std::string> plain;
+  std::vector<std::string> words;
+  for (const auto& [figure, bound] : bounds) {
+    plain.insert(fmt::format("{:.3g} %", 100 * bound));
+    words.push_back(fmt::format("{:.3g} % ({})", 100 * bound, short_name(figure)));
+  }
+  return plain.size() == 1 ? *plain.begin() : join(words, ", ");
+}
+
 // What was held against what, and what stands apart from the tables.
 std::vector<std::string> remarks(const Comparison& comparison) {
   std::vector<std::string> lines;
@@ -288,17 +305,14 @@ std::vector<std::string> remarks(const Comparison& comparison) {
         noise.push_back(fmt::format("{} {:.1f} %", short_name(figure), 100 * *share));
       }
     }
-    double bound = 0;
-    for (const CaseComparison& each : comparison.cases) bound = std::max(bound, each.figures.front().bound);
-    lines.push_back(fmt::format(
-        "a change: p < {} after Holm over {} case{}, and beyond {:.3g} %; A/A noise of the base: {}",
-        change_level, comparison.tests, comparison.tests == 1 ? "" : "s", 100 * bound,
-        noise.empty() ? "not known, it takes several files of the base" : join(noise, ", ")));
+    lines.push_back(
+        fmt::format("a change: p < {} after Holm over {} case{}, and beyond {}; A/A noise of the base: {}",
+                    change_level, comparison.tests, comparison.tests == 1 ? "" : "s", bounds_of(comparison),
+                    noise.empty() ? "not known, it takes several files of the base" : join(noise, ", ")));
   }
   if (std::ranges::any_of(comparison.cases, [&](const CaseComparison& each) {
         const FigureComparison& primary = each.figures.front();
-        return primary.p &&
-               std::min(primary.base.launches, primary.now.launches) < comparison.launches_to_judge;
+        return primary.p && !comparison.can_judge(primary.base.launches, primary.now.launches);
       })) {
     lines.push_back(fmt::format("too few launches for a change: among {} case{} it takes {} on each side",
                                 comparison.tests, comparison.tests == 1 ? "" : "s",

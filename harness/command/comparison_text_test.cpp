@@ -40,7 +40,8 @@ CaseComparison compared(const std::string& transport, double ratio, Outcome outc
 
 Comparison sample() {
   Comparison comparison;
-  comparison.columns = {{"old.json", "host, cpu", "f00d", 1, 20}, {"new.json", "host, cpu", "f00d", 2, 20}};
+  comparison.columns = {{"old.json", "host, cpu", "f00d", true, 1, 20},
+                        {"new.json", "host, cpu", "f00d", false, 2, 20}};
   comparison.cases = {compared("fifo", 1.0, Outcome::same, Change::same),
                       compared("pipe", 1.12, Outcome::regression, Change::worse)};
   comparison.cases[0].figures.pop_back();
@@ -102,6 +103,25 @@ TEST(ComparisonTable, ShowsProfilesInFloorsBetweenMachinesAndSaysOnceWhyThereIsN
   EXPECT_THAT(text, HasSubstr("20.0 / 44.8 × cache-line round trip\n"));
   EXPECT_THAT(text, HasSubstr("2 cases: 2 not compared\n"));
   EXPECT_THAT(text, Not(HasSubstr("  verdict")));
+}
+
+TEST(ComparisonTable, SaysOfEachFigureWhatItIsHeldAgainst) {
+  Comparison comparison = sample();
+  comparison.cases[1].figures[0].figure = Figure::messages_per_second;
+  comparison.cases[1].figures[0].bound = 0.082;
+  EXPECT_THAT(comparison_table(comparison, false, 0),
+              HasSubstr("and beyond 5 % (p50), 8.2 % (messages); A/A"));
+}
+
+TEST(ComparisonTable, MissesNoLaunchesWhereOneSideHasMany) {
+  Comparison comparison = sample();
+  for (CaseComparison& each : comparison.cases) {
+    each.figures[0].base.launches = 60;
+    each.figures[0].now.launches = 5;
+  }
+  EXPECT_THAT(comparison_table(comparison, false, 0), Not(HasSubstr("too few launches")));
+  comparison.cases[0].figures[0].base.launches = 5;
+  EXPECT_THAT(comparison_table(comparison, false, 0), HasSubstr("too few launches for a change"));
 }
 
 TEST(ComparisonTable, TellsACaseThatBothSidesHaveFromOneThatOneHas) {

@@ -193,10 +193,27 @@ int gate(const Comparison& comparison) {
   }
   warn_of_the_undecided(comparison);
   int status = comparison.count(Outcome::regression) > 0 ? a_case_failed : all_well;
-  for (const LonelyCase& each : comparison.lonely) {
-    if (!each.failed || each.lacking == 0) continue;
-    fmt::print(stderr, "ipcmark: {}: {}\n", each.id, each.reason);
+  for (const CaseComparison& each : comparison.cases) {
+    if (each.failures == 0 || each.base_failures > 0) continue;
+    fmt::print(stderr, "ipcmark: {}: {} launch{} failed, none in the base\n", each.id, each.failures,
+               each.failures == 1 ? "" : "es");
     status = a_case_failed;
+  }
+  std::size_t gone = 0;
+  for (const LonelyCase& each : comparison.lonely) {
+    if (comparison.columns[each.lacking].base) continue;
+    if (each.failed) {
+      fmt::print(stderr, "ipcmark: {}: {}\n", each.id, each.reason);
+      status = a_case_failed;
+    } else if (each.on_both_sides) {
+      fmt::print(stderr, "ipcmark: decides nothing: {}: {}\n", each.id, each.reason);
+    } else {
+      ++gone;
+    }
+  }
+  if (gone > 0) {
+    fmt::print(stderr, "ipcmark: {} case{} of the base {} nothing to be held against: skipped or not there\n",
+               gone, gone == 1 ? "" : "s", gone == 1 ? "has" : "have");
   }
   return status;
 }
@@ -207,8 +224,9 @@ int compare(const CompareOptions& options) {
   for (std::size_t side = 0; side < options.paths.size(); ++side) {
     for (const std::string& path : result_files_at(options.paths[side])) {
       table.read(path, side);
-      const bool is_new = seen.insert(std::filesystem::canonical(path)).second;
-      if (!is_new && !options.rules.by.empty()) {
+      std::error_code unnamed;  // what a pipe of the shell is: it is read once, and gone
+      const std::filesystem::path file = std::filesystem::canonical(path, unnamed);
+      if (!unnamed && !seen.insert(file).second && !options.rules.by.empty()) {
         throw UsageError(
             fmt::format("compare: {} is given twice; with --by all files are taken together", path));
       }

@@ -285,7 +285,8 @@ constexpr const char* footer = R"(Examples:
   ipcmark report ipcmark-quick-*.json -o report  an HTML page with figures
   ipcmark doctor                                 what spoils measurements on this machine
 
-Exit status: 0 all well; 1 a case failed; 2 bad usage or input; 130 interrupted, partial result saved.)";
+Exit status: 0 all well; 1 a case failed, or --fail-on-regression found a regression; 2 bad usage or input;
+130 interrupted, partial result saved.)";
 
 }  // namespace
 
@@ -428,6 +429,8 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
   }
   if (compare_command.parsed()) {
     if (!threshold.empty()) compare.rules.threshold = parse_threshold(threshold);
+    if (compare.rules.by.starts_with('=') || compare.rules.by.ends_with('='))
+      refuse("--by", compare.rules.by, "KEY or KEY=BASE, as transport or transport=pipe");
     if (compare.json && compare.markdown) throw UsageError("compare: --json or --markdown, not both");
     if (compare.paths.size() < (compare.rules.by.empty() ? 2 : 1)) {
       throw UsageError(

@@ -38,6 +38,11 @@ TEST(Options, OfABareRunAskForNothing) {
   EXPECT_FALSE(run.dry_run || run.list_tests || run.resume || run.quiet || run.output || run.time_limit_ns);
 }
 
+TEST(Options, OfACompareNameAKeyAndItsBaseOrNeither) {
+  for (const char* by : {"=1", "=", "transport="})
+    EXPECT_THAT(refusal({"compare", "a.json", "--by", by}), HasSubstr("allowed: KEY or KEY=BASE")) << by;
+}
+
 TEST(Options, OfARunAreAllTaken) {
   const RunOptions run = parsed<RunOptions>({"run",
                                              "--suite",
