@@ -115,7 +115,7 @@ std::string csv(const ResultFile& results) {
     add("bytes_per_second", "B/s", bytes_per_second(m));
     add("cpu_ns_per_message", "ns", cpu_ns_per_message(m));
     if (m.cache_line_round_trip_ns > 0) add("cache_line_round_trip_ns", "ns", m.cache_line_round_trip_ns);
-    if (m.distribution && m.distribution->messages_per_sample == 1) {
+    if (m.distribution && times_single_events(m.distribution->of, m.distribution->messages_per_sample)) {
       const Distribution& d = *m.distribution;
       for (const auto& [name, value] : {std::pair{"p50_ns", d.p50_ns},
                                         {"p90_ns", d.p90_ns},
@@ -158,9 +158,9 @@ std::uint64_t count_up_to(const Histogram& histogram, double value) {
 }
 
 // As HdrHistogram's outputPercentileDistribution: five steps for each halving of what is left up to 100 %.
-std::string percentile_text(const std::string& id, const Histogram& histogram) {
+std::string percentile_text(const std::string& head, const Histogram& histogram) {
   constexpr double steps = 5;
-  std::string text = fmt::format("# {}\n{:>12} {:>14} {:>10} {:>14}\n\n", id, "Value", "Percentile",
+  std::string text = fmt::format("# {}\n{:>12} {:>14} {:>10} {:>14}\n\n", head, "Value", "Percentile",
                                  "TotalCount", "1/(1-Percentile)");
   const std::uint64_t all = histogram.count();
   double share = 0;
@@ -183,15 +183,25 @@ std::string percentile_text(const std::string& id, const Histogram& histogram) {
   return text;
 }
 
-Histogram pooled(const ResultFile& results, const Case& benchmark_case) {
-  Histogram all;
+struct Pooled {
+  Histogram histogram;
+  std::string of;
+};
+
+// Of single events: windows of many messages are no latency.
+Pooled pooled(const ResultFile& results, const Case& benchmark_case) {
+  Pooled all;
   for (const LaunchRecord& launch : results.launches) {
-    if (launch.benchmark_case != benchmark_case || !launch.measurement.distribution) continue;
-    const auto histogram = Histogram::decode(launch.measurement.distribution->histogram);
+    const auto& distribution = launch.measurement.distribution;
+    if (launch.benchmark_case != benchmark_case || !distribution ||
+        !times_single_events(distribution->of, distribution->messages_per_sample))
+      continue;
+    const auto histogram = Histogram::decode(distribution->histogram);
     if (!histogram)
       throw std::invalid_argument("a launch of " + case_id(benchmark_case) +
                                   " holds no histogram that can be read");
-    all.merge(*histogram);
+    all.histogram.merge(*histogram);
+    all.of = distribution->of;
   }
   return all;
 }
@@ -226,11 +236,11 @@ Exported export_results(const ResultFile& results, ExportFormat format) {
   }
   for (const CaseSummary& each : kept) {
     if (format != ExportFormat::hgrm) break;
-    const Histogram histogram = pooled(results, each.benchmark_case);
+    const auto [histogram, of] = pooled(results, each.benchmark_case);
     if (histogram.count() == 0) {
-      exported.left_out.push_back(each.id + ": has no distribution");
+      exported.left_out.push_back(each.id + ": has no distribution of single events");
     } else {
-      exported.text += percentile_text(each.id, histogram);
+      exported.text += percentile_text(fmt::format("{} {}", each.id, of), histogram);
     }
   }
   return exported;

@@ -25,9 +25,9 @@ struct Exported {
   std::vector<std::string> left_out;  // cases, with the reason: those tools know no verdicts
 };
 
-// Cases whose result is invalid are left out, of hgrm those without a distribution, and as a time of bencher
-// and github those whose messages come by a schedule and are too few for a p50. The csv keeps all launches,
-// with their verdicts. Throws std::invalid_argument on a histogram that does not decode.
+// Cases whose result is invalid are left out, of hgrm those without a distribution of single events, and as a
+// time of bencher and github those whose messages come by a schedule and are too few for a p50. The csv keeps
+// all launches, with their verdicts. Throws std::invalid_argument on a histogram that does not decode.
 Exported export_results(const ResultFile& results, ExportFormat format);
 
 }  // namespace ipcmark

@@ -78,7 +78,7 @@ def scheduled(base, tmp_path):
     document = json.loads(base.read_text())
     for record in document["benchmarks"]:
         if (distribution := record["ipcmark"]["distribution"]) and distribution["of"] == "round_trip_ns":
-            distribution |= {"of": "one_way_ns", "p50_ns": None}
+            distribution |= {"of": "one_way_ns", "p50_ns": None, "p99_ns": None}
     path = tmp_path / "scheduled.json"
     path.write_text(json.dumps(document))
     return path
@@ -87,7 +87,7 @@ def scheduled(base, tmp_path):
 def test_what_a_schedule_takes_is_no_latency(export, scheduled, records):
     name = records[0]["name"]
     done = export(scheduled, "--format", "bencher")
-    assert list(json.loads(text_of(done))[name]) == ["cpu-per-message"] + ["latency-p99"]
+    assert list(json.loads(text_of(done))[name]) == ["cpu-per-message"]
     assert f"{name}: has no latency" in done.stderr
     done = export(scheduled, "--format", "github")
     assert json.loads(text_of(done)) == []
@@ -149,6 +149,22 @@ def test_hgrm_is_read_as_hdrhistogram_plots_read_it(export, base, records):
     assert float(mean) == pytest.approx(exact, rel=1e-6)
     assert float(deviation) > 0
     assert re.search(rf"#\[Max     = *{values[-1]:.3f}, Total count    = *{int(counts[-1])}\]", text)
+
+
+def test_windows_of_many_messages_are_no_latency(export, base, records, tmp_path):
+    document = json.loads(base.read_text())
+    document["ipcmark"]["failures"] = []
+    (tmp_path / "sound.json").write_text(json.dumps(document))
+    stream = next(record["name"] for record in records if "workload:stream" in record["name"])
+    done = export(tmp_path / "sound.json", "--format", "hgrm")
+    assert f"# {records[0]['name']} round_trip_ns\n" in text_of(done) and stream not in done.stdout
+    assert f"{stream}: has no distribution of single events" in done.stderr
+    for record in document["benchmarks"]:
+        if record["name"] == stream and record["ipcmark"]["distribution"]:
+            record["ipcmark"]["distribution"]["messages_per_sample"] = 1
+    (tmp_path / "ones.json").write_text(json.dumps(document))
+    rows = csv.DictReader(io.StringIO(text_of(export(tmp_path / "ones.json", "--format", "csv")), newline=""))
+    assert {row["workload"] for row in rows if row["figure"] == "p50_ns"} == {"ping_pong"}
 
 
 def test_one_case_is_chosen_by_its_id(export, base, records):
