@@ -104,6 +104,8 @@ class DotRow:
 
 @dataclass(frozen=True)
 class Figure:
+    """Without panels and rows nothing is drawn of it: what it would show was measured, but its notes say all."""
+
     name: str  # of its files, without suffix
     title: str
     subtitle: str
@@ -526,7 +528,7 @@ def by_load(entries: list[Entry]) -> list[Figure]:
                 if drawn:
                     across = bound if metric is RESPONSE_P99 else None
                     panels.append(Panel(metric.title, row, column, "load", metric.y, drawn, across))
-        if not panels:
+        if not panels and not missed:
             continue
         special = conditions_text(tuple(rest))
         found = [
@@ -537,13 +539,15 @@ def by_load(entries: list[Entry]) -> list[Figure]:
                 name="-".join(filter(None, ("load", f"{size}B", slug(placement), slug(special), slug(bound_text)))),
                 title=f"Response and service time against load, {units.message_size(size)} messages",
                 subtitle=", ".join(filter(None, (placement_text(placement), special))),
-                caption="Messages are due at times that do not depend on the receiver. The response time runs from when a "
+                caption="No case of these lines is valid: there is nothing to draw."
+                if not panels
+                else "Messages are due at times that do not depend on the receiver. The response time runs from when a "
                 "message was due, the service time only from when the sender got to sending it: what a loop that waits "
                 "for the receiver would show. Load is the offered rate in percent of what the same launch could move at "
                 "most; where the offered rate was not reached, nothing is drawn."
                 + (" A ring marks the knee, the highest load whose p99 response is under the dashed bound." if bound else "")
                 + f" {HOW_TO_READ_SPREAD}",
-                alt=describe(tuple(panels)),
+                alt=describe(tuple(panels)) if panels else "",
                 notes=(
                     *((f"Knee, p99 under {units.time(bound)}: {'; '.join(found)}.",) if found else ()),
                     *((f"Not drawn, because invalid: {'; '.join(missed)}.",) if missed else ()),
@@ -563,7 +567,8 @@ def missed_text(line: list[Entry]) -> str:
 def knee_text(line: list[Entry], knee: Entry | None) -> str:
     label = line_label(line[0].case, line[0].source, None)
     if knee is None:
-        return f"{label} at none of these loads"
+        known = any(RESPONSE_P99.of([entry.series]) for entry in line)
+        return f"{label} {'at none of these loads' if known else 'not known, for want of samples'}"
     offered = knee.series.observations["offered", "messages_per_second"]
     return f"{label} {load_of(knee.series):.0f} %, {units.rate(offered.value)}"
 
@@ -625,7 +630,8 @@ def round_trip_spectra(entries: list[Entry]) -> list[Figure]:
 
 
 def load_spectra(entries: list[Entry]) -> list[Figure]:
-    """Response and service side by side, at the highest rate that every line bore."""
+    """Response and service side by side, at the highest rate that every line bore. Cases that differ in the bound
+    alone measured the same, and are pooled."""
     figures = []
     chosen = [entry for entry in entries if entry.case.workload == "paced"]
 
@@ -634,10 +640,10 @@ def load_spectra(entries: list[Entry]) -> list[Figure]:
 
     for (placement, size, *rest), group in groups_by(chosen, key):
         names = {line_key(entry) for entry in group if entry.grade != "invalid"}
-        by_rate: dict[str, dict[tuple, Entry]] = {}
+        by_rate: dict[str, dict[tuple, list[Entry]]] = {}
         for entry in group:
             if entry.grade != "invalid":
-                by_rate.setdefault(entry.case.rate, {})[line_key(entry)] = entry
+                by_rate.setdefault(entry.case.rate, {}).setdefault(line_key(entry), []).append(entry)
         borne = [rate for rate, lines in by_rate.items() if lines.keys() == names]
         if not borne:
             continue
@@ -645,9 +651,9 @@ def load_spectra(entries: list[Entry]) -> list[Figure]:
         panels = []
         for column, metric in enumerate(LOAD_SPECTRA):
             drawn = tuple(
-                Line(entry.case.transport, line_label(entry.case, entry.source, None), tuple(points))
-                for _, entry in sorted(by_rate[rate].items())
-                if (points := spectrum_points([entry], metric))
+                Line(same[0].case.transport, line_label(same[0].case, same[0].source, None), tuple(points))
+                for _, same in sorted(by_rate[rate].items())
+                if (points := spectrum_points(same, metric))
             )
             if drawn:
                 panels.append(Panel(metric.title, 0, column, "nines", metric.y, drawn))

@@ -927,12 +927,14 @@ def footer_of(files: list[ResultFile]) -> list[str]:
 @dataclass(frozen=True)
 class Drawn:
     figure: figures.Figure
-    wide: Markup
-    narrow: Markup
+    wide: Markup | None = None  # where there is nothing to draw
+    narrow: Markup | None = None
 
 
 def _draw(job) -> Drawn:
     number, figure, directory, footer = job
+    if not figure.panels and not figure.rows:
+        return Drawn(figure)
     drawing.save(figure, directory, footer)
     return Drawn(
         figure,

@@ -10,6 +10,7 @@ import pytest
 
 import drawing
 import figures
+import report
 import sample
 import units
 from results import Histogram, bucket_bounds, read
@@ -392,6 +393,38 @@ def test_the_knee_is_the_highest_load_whose_response_stays_under_the_bound(tmp_p
         assert [round(point.x) for point in panel.lines[0].points if point.ringed] == ([knee] if knee else [])
     words = f"pipe block {knee} %, " if knee else "pipe block at none of these loads"
     assert figure.notes[0].startswith(f"Knee, p99 under {units.time({'1us': 1e3, '50us': 5e4, '1s': 1e9}[bound])}: {words}")
+
+
+def test_a_knee_is_not_known_where_every_percentile_is_withheld(tmp_path):
+    cases = [load_case("pipe", load, p99_bound="1us") for load in (5, 50)]
+    cases += [load_case("tcp", load, p99_bound="1us") for load in (5, 50)]
+    _, whole = result(tmp_path, *cases)
+    few = Histogram.of([50_000] * 300)
+    for record in whole["benchmarks"]:
+        if record["name"] in map(sample.case_id, cases[:2]):
+            for one in (record["ipcmark"]["distribution"], *record["ipcmark"].get("distributions", [])):
+                one |= {"count": 300, "p90_ns": None, "p99_ns": None, "p999_ns": None, "histogram": few.encode()}
+    (tmp_path / "few.json").write_text(json.dumps(whole))
+    figure = figures.figures_of([read(tmp_path / "few.json")])[0]
+    assert "pipe block not known, for want of samples; tcp block at none of these loads" in figure.notes[0]
+
+
+def test_of_a_load_curve_without_a_valid_case_the_notes_are_left(tmp_path):
+    cases = [load_case("pipe", load, p99_bound="1ms") for load in (110, 120)]
+    file, _ = result(tmp_path, *cases, grades={0: "invalid", 1: "invalid"})
+    (figure,) = figures.figures_of([file])
+    assert figure.notes == ("Not drawn, because invalid: pipe block at 110 %, 120 %.",)
+    report.write([file], tmp_path / "out")
+    assert figure.notes[0] in (tmp_path / "out" / "index.html").read_text()
+    assert not list((tmp_path / "out" / "figures").iterdir())
+
+
+def test_spectra_under_load_pool_cases_that_differ_in_the_bound_alone(tmp_path):
+    cases = [load_case("pipe", 50, p99_bound=bound) for bound in ("1ms", "2ms")]
+    cases += [load_case("tcp", 50, p99_bound="1ms")]
+    (figure,) = (one for one in figures.figures_of([result(tmp_path, *cases)[0]]) if one.name.startswith("load-spectrum"))
+    pipe, tcp = figure.panels[0].lines
+    assert pipe.points[-1].x > tcp.points[-1].x, "twice the samples reach further"
 
 
 def test_arrivals_and_bounds_do_not_share_a_load_curve(tmp_path):

@@ -11,10 +11,12 @@ std::optional<double> p99_ns(const CaseSummary& summary) {
   return summary.pooled ? summary.pooled->p99_ns : std::nullopt;
 }
 
+bool is_evidence(const CaseSummary& summary) {
+  return summary.verdict.grade != Grade::invalid && p99_ns(summary);
+}
+
 bool bears(const CaseSummary& summary) {
-  const std::optional<double> ns = p99_ns(summary);
-  return summary.verdict.grade != Grade::invalid && ns &&
-         *ns < static_cast<double>(summary.benchmark_case.p99_bound_ns);
+  return is_evidence(summary) && *p99_ns(summary) < static_cast<double>(summary.benchmark_case.p99_bound_ns);
 }
 
 Case curve_of(const CaseSummary& summary) {
@@ -23,19 +25,15 @@ Case curve_of(const CaseSummary& summary) {
   return c;
 }
 
-double observed(const CaseSummary& summary, std::string_view name) {
-  const auto found = std::ranges::find(summary.observations, name, &ObservationSummary::name);
-  return found == summary.observations.end() ? 0 : found->statistic.median;
-}
-
-double load_of(const CaseSummary& summary) {
-  const double saturation = observed(summary, "saturation");
-  return saturation > 0 ? offered_per_second(summary) / saturation : 0;
-}
+double load_of(const CaseSummary& summary) { return summary.load.value_or(0); }
 
 }  // namespace
 
-double offered_per_second(const CaseSummary& summary) { return observed(summary, "offered"); }
+double offered_per_second(const CaseSummary& summary) {
+  const auto found =
+      std::ranges::find(summary.observations, std::string_view("offered"), &ObservationSummary::name);
+  return found == summary.observations.end() ? 0 : found->statistic.median;
+}
 
 std::vector<Knee> find_knees(std::span<const CaseSummary> summaries) {
   std::vector<Knee> knees;
@@ -43,7 +41,8 @@ std::vector<Knee> find_knees(std::span<const CaseSummary> summaries) {
     if (summary.benchmark_case.p99_bound_ns == 0) continue;
     auto known = std::ranges::find(knees, curve_of(summary),
                                    [](const Knee& knee) { return curve_of(*knee.lightest); });
-    if (known == knees.end()) known = knees.insert(known, {&summary, nullptr});
+    if (known == knees.end()) known = knees.insert(known, {&summary, nullptr, false});
+    known->is_known = known->is_known || is_evidence(summary);
     const double load = load_of(summary);
     if (load < load_of(*known->lightest)) known->lightest = &summary;
     if (bears(summary) && (known->knee == nullptr || load > load_of(*known->knee))) known->knee = &summary;

@@ -12,6 +12,7 @@ struct Knee {
   const CaseSummary* lightest;  // the case of the curve with the lowest load: never null
   // The one with the highest load whose p99 response time is under the bound; null where none is.
   const CaseSummary* knee;
+  bool is_known;  // false: no valid case of the curve has a p99, so that none is under the bound says nothing
 };
 
 // One for each curve: cases with a bound that differ in their rates alone. The load is the offered rate as a

@@ -67,6 +67,20 @@ std::vector<ObservationSummary> observations_over_launches(const Group& group) {
   return summaries;
 }
 
+std::optional<double> load_over_launches(const Group& group) {
+  std::vector<double> shares;
+  for (const LaunchRecord* launch : group.launches) {
+    const auto observed = [launch](std::string_view name) {
+      const auto& made = launch->measurement.observations;
+      const auto found = std::ranges::find(made, name, &Observation::name);
+      return found == made.end() ? 0 : found->value;
+    };
+    const double offered = observed("offered"), saturation = observed("saturation");
+    if (offered > 0 && saturation > 0) shares.push_back(offered / saturation);
+  }
+  return shares.empty() ? std::nullopt : std::optional(median(shares));
+}
+
 PooledPercentiles pool(const Group& group) {
   Histogram all;
   for (const LaunchRecord* launch : group.launches) {
@@ -165,6 +179,7 @@ CaseSummary summarize_case(const std::string& id, const Group& group, const Floo
   summary.bytes_per_second = over_launches(group, bytes_per_second);
   summary.cpu_ns_per_message = over_launches(group, cpu_ns_per_message);
   summary.observations = observations_over_launches(group);
+  summary.load = load_over_launches(group);
   summary.costs = costs_over_launches(group);
   if (all_timed_single_events(group)) {
     summary.p50_ns = over_launches(group, &Distribution::p50_ns);

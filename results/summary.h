@@ -62,6 +62,9 @@ struct CaseSummary {
   std::optional<Statistic> p50_ns, p99_ns;
   std::optional<PooledPercentiles> pooled;       // of single events
   std::vector<ObservationSummary> observations;  // in the order first made
+  // What was offered as a share of the saturation that the same launch saw: the median over launches that
+  // observed both.
+  std::optional<double> load;
   // Of round trips, calls and streams between pinned roles whose floors were measured (results/floor.h); of
   // messages that come by a schedule only under their p50.
   std::optional<CaseFloor> floor;

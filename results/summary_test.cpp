@@ -133,6 +133,21 @@ TEST(Summary, TakesAnObservationOverTheLaunchesThatMadeIt) {
   EXPECT_EQ(summary.observations[1].statistic.launches, 3u);
 }
 
+// Saturation wanders from launch to launch, and what is offered with it.
+TEST(Summary, TakesTheLoadOfEachLaunchByItsOwnSaturation) {
+  ResultFile file = sample::results(3);
+  const std::vector<std::pair<double, double>> seen{{50, 100}, {10, 100}, {90, 110}};
+  auto next = seen.begin();
+  for (LaunchRecord& launch : file.launches) {
+    if (launch.benchmark_case != sample::ping_pong_over_pipe()) continue;
+    launch.measurement.observations = {{"offered", "messages_per_second", next->first},
+                                       {"saturation", "messages_per_second", next->second}};
+    ++next;
+  }
+  EXPECT_EQ(summarize_cases(file)[0].load, 0.5);
+  EXPECT_FALSE(summarize_cases(file)[1].load);
+}
+
 CaseSummary load(std::uint64_t rate, double p99_ns, Grade grade = Grade::ok, double saturation = 1e4) {
   CaseSummary summary;
   summary.benchmark_case = {
@@ -140,6 +155,7 @@ CaseSummary load(std::uint64_t rate, double p99_ns, Grade grade = Grade::ok, dou
   const auto offered = static_cast<double>(rate);
   summary.observations = {{"offered", "messages_per_second", {.median = offered, .interval = {}}},
                           {"saturation", "messages_per_second", {.median = saturation, .interval = {}}}};
+  summary.load = offered / saturation;
   summary.p99_ns = Statistic{.median = p99_ns, .interval = {}};
   summary.verdict.grade = grade;
   return summary;
@@ -155,6 +171,9 @@ TEST(Knee, IsTheHighestRateWhosePercentileStaysUnderTheBound) {
   EXPECT_EQ(find_knees(curve).front().knee, &curve[1]);
   curve[1].p99_ns.reset();
   EXPECT_EQ(find_knees(curve).front().knee, nullptr);
+  EXPECT_TRUE(find_knees(curve).front().is_known) << "3000 a second is over the bound";
+  curve[0].verdict.grade = Grade::invalid;
+  EXPECT_FALSE(find_knees(curve).front().is_known);
   curve[1].pooled =
       PooledPercentiles{.p50_ns = {}, .p90_ns = {}, .p99_ns = 5e4, .p999_ns = {}, .launches_pooled = 6};
   EXPECT_EQ(find_knees(curve).front().knee, &curve[1]);

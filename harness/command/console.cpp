@@ -186,6 +186,7 @@ std::string line_of(const Knee& knee) {
   const std::string curve = join(words, " ");
   const CaseSummary& seen = knee.knee != nullptr ? *knee.knee : *knee.lightest;
   const std::string rate = fmt::format("{}/s", format_si(offered_per_second(seen)));
+  if (!knee.is_known) return fmt::format("{}: p99 under {} not known: no valid case has a p99", curve, bound);
   if (knee.knee == nullptr) return fmt::format("{}: p99 under {} at no load from {} on", curve, bound, rate);
   const Rate asked = seen.benchmark_case.rate;
   return fmt::format("{}: p99 under {} up to {}{}", curve, bound,

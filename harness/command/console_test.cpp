@@ -186,6 +186,7 @@ CaseSummary paced(std::uint64_t percent, double p99_ns) {
   summary.observations = {
       {"saturation", "messages_per_second", statistic(2e6)},
       {"offered", "messages_per_second", statistic(20'000 * static_cast<double>(percent))}};
+  summary.load = 0.01 * static_cast<double>(percent);
   summary.p99_ns = statistic(p99_ns);
   return summary;
 }
@@ -196,6 +197,10 @@ TEST(CaseTable, EndsWithTheKneeOfEachLoadCurve) {
             curve + "under 1ms up to 80% of saturation, 1.60 M/s");
   EXPECT_EQ(lines_of(case_table({paced(50, 3e6), paced(80, 9e6)}, false, 0)).back(),
             curve + "under 1ms at no load from 1.00 M/s on");
+  CaseSummary withheld = paced(50, 1e5);
+  withheld.p99_ns.reset();
+  EXPECT_EQ(lines_of(case_table({withheld}, false, 0)).back(),
+            curve + "under 1ms not known: no valid case has a p99");
   const std::string table = case_table({paced(50, 1e5)}, false, 0);
   EXPECT_THAT(table, HasSubstr("response p99"));
   EXPECT_THAT(table, HasSubstr("offered 1.00 M/s"));
