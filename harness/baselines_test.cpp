@@ -8,6 +8,7 @@
 
 #include "ci/baseline/goal.h"
 #include "ci/baseline/line_floor.h"
+#include "ci/baseline/turns.h"
 #include "ci/baseline/two_index_ring.h"
 #include "harness/payload.h"
 
@@ -123,6 +124,21 @@ TEST(RingFloor, TwoThreadsHandOverEveryByteInOrder) {
   const auto memory = std::make_unique<FloorMemory>();
   expect_two_threads_hand_over_every_byte<LineFloorSender, LineFloorReceiver>(memory->bytes,
                                                                               50 * LineFloor::batch_messages);
+}
+
+TEST(Turns, GiveEachContestantEachPlaceEquallyOften) {
+  for (const unsigned contestants : {3U, 4U}) {
+    std::array<std::array<unsigned, 4>, 4> times{};
+    for (unsigned launch = 0; launch < 12; ++launch) {
+      for (const unsigned round : {3U, 4U, 5U}) {
+        for (unsigned place = 0; place < contestants; ++place)
+          ++times.at(accuracy::contestant_at(launch, round, place, contestants)).at(place);
+      }
+    }
+    for (unsigned who = 0; who < contestants; ++who) {
+      for (unsigned place = 0; place < contestants; ++place) EXPECT_EQ(times[who][place], 36 / contestants);
+    }
+  }
 }
 
 TEST(Goal, IsOutOfReachOnlyWhereItsWholeIntervalDeniesIt) {

@@ -134,7 +134,7 @@ int run() {
     std::optional<LaunchFailure> failure;
     for (unsigned i = 0; i < launches && !failure; ++i) {
       contest = question.make();
-      SideBySide work(*contest, rounds_per_launch);
+      SideBySide work(*contest, rounds_per_launch, i);
       const SharedLaunchBoard board;
       LaunchSpec spec{.roles = {{"lead 0", placement.role_pus[0]}, {"follower 1", placement.role_pus[1]}},
                       .isolation = isolation};

@@ -3,9 +3,12 @@
 #include <cerrno>
 #include <system_error>
 
+#include "ci/baseline/turns.h"
+
 namespace ipcmark::accuracy {
 
-SideBySide::SideBySide(Contest& contest, unsigned rounds) : contest_(contest), rounds_(rounds) {
+SideBySide::SideBySide(Contest& contest, unsigned rounds, unsigned launch)
+    : contest_(contest), rounds_(rounds), launch_(launch) {
   const std::size_t bytes = sizeof(Turn) * rounds * most_contestants;
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap of the times");
@@ -28,7 +31,7 @@ void SideBySide::run(Role& role) {
   std::uint64_t turns = 0;
   for (unsigned round = 0; round < warm_up_rounds + rounds_; ++round) {
     for (unsigned place = 0; place < contestants; ++place) {
-      const unsigned contestant = (place + round) % contestants;
+      const unsigned contestant = contestant_at(launch_, round, place, contestants);
       const unsigned kept = round < warm_up_rounds ? 0 : round - warm_up_rounds;
       if (role.index() == 0) {
         role.announce({PhaseKind::timed, contest_.count()});

@@ -43,10 +43,11 @@ class Contest {
 
 inline constexpr unsigned most_contestants = 4;
 
-// Runs `rounds` rounds of every contestant in rotating order; times in ns, [round][contestant].
+// Runs `rounds` rounds of every contestant in rotating order (ci/baseline/turns.h); times in ns,
+// [round][contestant]. `launch` counts the launches of a contest, from 0.
 class SideBySide final : public Work {
  public:
-  SideBySide(Contest& contest, unsigned rounds);
+  SideBySide(Contest& contest, unsigned rounds, unsigned launch);
   double ns(unsigned round, unsigned contestant) const;
 
   unsigned links() const override { return contest_.links(); }
@@ -65,6 +66,7 @@ class SideBySide final : public Work {
 
   Contest& contest_;
   unsigned rounds_;
+  unsigned launch_;
   MemoryMap times_;
   std::vector<std::unique_ptr<Contestant>> opened_;
 };
