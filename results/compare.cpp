@@ -12,6 +12,7 @@
 #include "harness/judging.h"
 #include "harness/text.h"
 #include "results/floor.h"
+#include "results/launches.h"
 #include "results/summary.h"
 #include "results/verdict.h"
 
@@ -683,11 +684,7 @@ class Comparer {
   }
 
   static double cache_line_of(const Records& records) {
-    std::vector<double> values;
-    for (const LaunchRecord& launch : records.launches) {
-      if (launch.measurement.cache_line_round_trip_ns > 0)
-        values.push_back(launch.measurement.cache_line_round_trip_ns);
-    }
+    const std::vector<double> values = cache_line_round_trips(records.launch_pointers);
     return values.empty() ? 0 : median(values);
   }
 

@@ -20,9 +20,12 @@ Json encode(const Verdict& verdict) {
   return {{"grade", to_string(verdict.grade)}, {"reasons", verdict.reasons}};
 }
 
+// As in a result file's summary.
 Json encode(const Statistic& statistic) {
+  const auto& interval = statistic.interval;
   return {{"median", statistic.median},
-          {"interval", or_null(statistic.interval)},
+          {"low", interval ? Json(interval->low) : Json()},
+          {"high", interval ? Json(interval->high) : Json()},
           {"min", statistic.min},
           {"max", statistic.max},
           {"launches", statistic.launches}};

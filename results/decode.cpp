@@ -92,11 +92,7 @@ CapacityFacts decode_capacity(const JsonNode& node) {
 }
 
 Verdict decode_verdict(const JsonNode& node) {
-  const JsonNode word = node.at("grade");
-  for (const Grade grade : {Grade::ok, Grade::noisy, Grade::invalid}) {
-    if (word.text() == to_string(grade)) return {grade, texts(node.at("reasons"))};
-  }
-  word.fail(fmt::format("must be ok, noisy or invalid, not {}", word.describe()));
+  return {parsed(node.at("grade"), parse_grade, grades_allowed), texts(node.at("reasons"))};
 }
 
 RoleReport decode_role(const JsonNode& node) {

@@ -5,10 +5,9 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <utility>
 
-#include "harness/histogram.h"
+#include "results/launches.h"
 #include "results/summary.h"
 
 namespace ipcmark {
@@ -183,27 +182,16 @@ std::string percentile_text(const std::string& head, const Histogram& histogram)
   return text;
 }
 
-struct Pooled {
-  Histogram histogram;
-  std::string of;
-};
-
-// Of single events: windows of many messages are no latency.
-Pooled pooled(const ResultFile& results, const Case& benchmark_case) {
-  Pooled all;
+// Windows of many messages are no latency.
+std::vector<const LaunchRecord*> with_single_events(const ResultFile& results, const Case& benchmark_case) {
+  std::vector<const LaunchRecord*> launches;
   for (const LaunchRecord& launch : results.launches) {
     const auto& distribution = launch.measurement.distribution;
-    if (launch.benchmark_case != benchmark_case || !distribution ||
-        !times_single_events(distribution->of, distribution->messages_per_sample))
-      continue;
-    const auto histogram = Histogram::decode(distribution->histogram);
-    if (!histogram)
-      throw std::invalid_argument("a launch of " + case_id(benchmark_case) +
-                                  " holds no histogram that can be read");
-    all.histogram.merge(*histogram);
-    all.of = distribution->of;
+    if (launch.benchmark_case == benchmark_case && distribution &&
+        times_single_events(distribution->of, distribution->messages_per_sample))
+      launches.push_back(&launch);
   }
-  return all;
+  return launches;
 }
 
 }  // namespace
@@ -236,11 +224,13 @@ Exported export_results(const ResultFile& results, ExportFormat format) {
   }
   for (const CaseSummary& each : kept) {
     if (format != ExportFormat::hgrm) break;
-    const auto [histogram, of] = pooled(results, each.benchmark_case);
+    const auto launches = with_single_events(results, each.benchmark_case);
+    const Histogram histogram = pooled_histogram(launches);
     if (histogram.count() == 0) {
       exported.left_out.push_back(each.id + ": has no distribution of single events");
     } else {
-      exported.text += percentile_text(fmt::format("{} {}", each.id, of), histogram);
+      exported.text += percentile_text(
+          fmt::format("{} {}", each.id, launches.front()->measurement.distribution->of), histogram);
     }
   }
   return exported;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "results/launches.h"
 #include "results/statistics.h"
 
 namespace ipcmark {
@@ -27,8 +28,6 @@ const Floors::Between* between(const Floors& floors, int first, int second) {
 }
 
 bool moves_nothing(const Case& benchmark_case) { return benchmark_case.transport == "null"; }
-
-bool spins(Wait wait) { return wait == Wait::spin || wait == Wait::yield || wait == Wait::adaptive; }
 
 bool is_called(const RoleReport& role, std::string_view kind) { return role.role.starts_with(kind); }
 
@@ -64,11 +63,7 @@ std::optional<Floor> latency_floor(const Floors& floors, std::span<const LaunchR
   if (pair == nullptr) return std::nullopt;
   if (!spins(launch.benchmark_case.receive_wait))
     return Floor{one_way ? "a wake-up" : "two wake-ups", ways * pair->futex_wake_ns};
-  std::vector<double> round_trips;
-  for (const LaunchRecord* each : launches) {
-    if (each->measurement.cache_line_round_trip_ns > 0)
-      round_trips.push_back(each->measurement.cache_line_round_trip_ns);
-  }
+  const std::vector<double> round_trips = cache_line_round_trips(launches);
   const double round_trip_ns = round_trips.empty() ? pair->cache_line_round_trip_ns : median(round_trips);
   return Floor{one_way ? "half a cache-line round trip" : "cache-line round trip", ways / 2 * round_trip_ns};
 }

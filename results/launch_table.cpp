@@ -45,11 +45,9 @@ void object_with(JsonScanner& json, std::initializer_list<std::string_view> need
 void scan_verdict(JsonScanner& json, Entry& entry) {
   object_with(json, {"grade", "reasons"}, [&](std::string_view key) {
     if (key == "grade") {
-      const std::string grade = json.text();
-      const std::array grades{Grade::ok, Grade::noisy, Grade::invalid};
-      const auto known = std::ranges::find(grades, grade, [](Grade each) { return to_string(each); });
-      if (known == grades.end()) json.fail("a grade must be ok, noisy or invalid");
-      entry.figures.grade = *known;
+      const std::optional<Grade> grade = parse_grade(json.text());
+      if (!grade) json.fail(fmt::format("a grade must be {}", grades_allowed));
+      entry.figures.grade = *grade;
     } else if (key == "reasons") {
       json.array([&] {
         std::string reason = json.text();

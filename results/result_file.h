@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/case.h"
@@ -70,6 +71,9 @@ struct ResultFile {
   bool interrupted = false;  // a person or a signal ended it; a time limit only leaves it incomplete
   double wall_s = 0;         // the time of a run that was killed is not known
 };
+
+std::optional<Grade> parse_grade(std::string_view text);
+inline constexpr std::string_view grades_allowed = "ok, noisy or invalid";
 
 // Reads a finished result file or a journal, told apart by content. A journal's last line without its newline
 // was torn by a crash and is dropped. `cases` is not read: it is recomputed by whoever writes. Throws

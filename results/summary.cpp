@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <stdexcept>
 
-#include "harness/histogram.h"
 #include "results/floor.h"
+#include "results/launches.h"
 #include "results/verdict.h"
 
 namespace ipcmark {
@@ -82,14 +81,7 @@ std::optional<double> load_over_launches(const Group& group) {
 }
 
 PooledPercentiles pool(const Group& group) {
-  Histogram all;
-  for (const LaunchRecord* launch : group.launches) {
-    const auto histogram = Histogram::decode(launch->measurement.distribution->histogram);
-    if (!histogram)
-      throw std::invalid_argument("a launch of " + case_id(launch->benchmark_case) +
-                                  " holds no histogram that can be read");
-    all.merge(*histogram);
-  }
+  const Histogram all = pooled_histogram(group.launches);
   return {all.percentile(0.5), all.percentile(0.9), all.percentile(0.99), all.percentile(0.999),
           group.launches.size()};
 }

@@ -68,6 +68,7 @@ def test_ratios_p_values_and_corrections_are_scipys(compare, base, slower):
             assert figure["ratio"] == pytest.approx(ratio, rel=1e-9)
             assert figure["interval"]["low"] < ratio < figure["interval"]["high"]
             assert figure["base"]["median"] == pytest.approx(numpy.median(old))
+            assert figure["base"]["low"] <= figure["base"]["median"] <= figure["base"]["high"]
             every.append(figure)
         primary.append(case["figures"][0])
     assert [figure["figure"] for figure in primary] == ["p50_ns", "messages_per_second"]

@@ -7,13 +7,12 @@
 #include <optional>
 #include <vector>
 
+#include "results/launches.h"
 #include "results/statistics.h"
 #include "results/summary.h"
 
 namespace ipcmark {
 namespace {
-
-bool spins(Wait wait) { return wait == Wait::spin || wait == Wait::yield || wait == Wait::adaptive; }
 
 std::size_t count(std::span<const LaunchRecord* const> launches, Grade grade) {
   return static_cast<std::size_t>(std::ranges::count_if(
@@ -76,16 +75,6 @@ std::string first_launch_effect(std::span<const LaunchRecord* const> launches) {
   if ((took >= least && took <= most) || std::abs(change) <= noisy_spread) return {};
   return fmt::format("the first launch took {:.0f} % {} than the median of the others",
                      100 * std::abs(change), change > 0 ? "longer" : "less");
-}
-
-std::vector<double> cache_line_round_trips(std::span<const LaunchRecord* const> launches) {
-  std::vector<double> values;
-  for (const LaunchRecord* launch : launches) {
-    if (launch->measurement.cache_line_round_trip_ns > 0) {
-      values.push_back(launch->measurement.cache_line_round_trip_ns);
-    }
-  }
-  return values;
 }
 
 }  // namespace

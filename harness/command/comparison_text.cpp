@@ -166,11 +166,13 @@ class Group {
       row.insert(row.end(), cells.begin(), cells.end());
       rows.push_back(std::move(row));
     }
-    std::string text = cut(title(rows), columns) + '\n';
+    std::vector<bool> shared;
+    for (std::size_t i = 0; i < rows.front().size(); ++i) shared.push_back(is_shared(rows, i));
+    std::string text = cut(title(rows[1], shared), columns) + '\n';
     std::vector<std::size_t> widths(rows.front().size());
     for (const auto& row : rows) {
       for (std::size_t i = 0; i < row.size(); ++i) {
-        if (!is_shared(rows, i)) widths[i] = std::max(widths[i], text_width(row[i]));
+        if (!shared[i]) widths[i] = std::max(widths[i], text_width(row[i]));
       }
     }
     std::size_t verdict_width = judged_ ? text_width("verdict") : 0;
@@ -214,7 +216,7 @@ class Group {
                                [&](const auto& row) { return row[i] == rows[1][i]; });
   }
 
-  std::string title(const std::vector<std::vector<std::string>>& rows) const {
+  std::string title(const std::vector<std::string>& row, const std::vector<bool>& shared) const {
     const CaseComparison& first = *cases_.front();
     std::string title = first.benchmark_case.workload + ", ";
     if (first.figures.front().figure == Figure::p50)
@@ -222,8 +224,8 @@ class Group {
     else
       title += "messages per second";
     for (std::size_t i = 0; i < parameter_heads.size(); ++i) {
-      if (!is_shared(rows, i) || rows[1][i].empty()) continue;
-      title += fmt::format(", {}{}{}", parameter_heads[i], parameter_heads[i].empty() ? "" : " ", rows[1][i]);
+      if (!shared[i] || row[i].empty()) continue;
+      title += fmt::format(", {}{}{}", parameter_heads[i], parameter_heads[i].empty() ? "" : " ", row[i]);
     }
     return title;
   }
