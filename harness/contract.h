@@ -10,6 +10,10 @@
 // partial progress. A signal (EINTR) never surfaces. End of stream inside a message is an error
 // (std::system_error).
 //
+// On a lossy link (Facts::lossy) a receiver may sleep for what has been lost. There no sleep for a message
+// lasts longer than loss_look_ns, with Wait::block neither: such an attempt says `again` too, and the caller
+// decides what has been lost (workloads/losses.h). Only the end of the stream is never lost.
+//
 // Not thread-safe: an endpoint, of a duplex link each direction of it, belongs to one thread of a process.
 #pragma once
 
@@ -42,6 +46,10 @@ enum class Io : std::uint8_t {
 struct Unsupported : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+// How long a receiver sleeps over a lossy link before it looks up: long enough for a sender or the kernel to
+// be kept from a processor for a while, short enough for the end of a phase to come soon.
+inline constexpr std::uint64_t loss_look_ns = 20'000'000;
 
 // What is asked of a link.
 struct Shape {
@@ -125,7 +133,7 @@ struct Facts {
   // Where it does not, the launch notices and names the dead role.
   bool sender_sees_death = false;
   bool receiver_sees_death = false;
-  bool lossy = false;
+  bool lossy = false;  // what finds no room is gone, and its sender is told that it was sent
   Outlives outlives_its_makers = Outlives::nothing;
   Rights rights = Rights::none;
   Interception third_process_can = Interception::none;

@@ -1,5 +1,6 @@
 #include "harness/meeting.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <stdexcept>
@@ -31,15 +32,21 @@ void Meeting::publish(std::string_view short_name, std::span<const std::byte> bl
   futex_wake(table_->version, INT_MAX);
 }
 
+const MeetingTable::Entry* Meeting::find(std::string_view name_in_full) const {
+  const std::size_t claimed =
+      std::min<std::size_t>(table_->claimed.load(std::memory_order_acquire), MeetingTable::max_blobs);
+  for (const MeetingTable::Entry& entry : std::span(table_->entries).first(claimed)) {
+    if (entry.ready.load(std::memory_order_acquire) == 1 && name_in_full == entry.name) return &entry;
+  }
+  return nullptr;
+}
+
 std::vector<std::byte> Meeting::await(std::string_view short_name) {
   const std::string name = in_full(short_name);
   for (;;) {
+    // It grows after the entry has been claimed and is ready.
     const std::uint32_t version = table_->version.load(std::memory_order_acquire);
-    for (const MeetingTable::Entry& entry : table_->entries) {
-      if (entry.ready.load(std::memory_order_acquire) == 1 && name == entry.name) {
-        return {entry.blob, entry.blob + entry.blob_bytes};
-      }
-    }
+    if (const MeetingTable::Entry* entry = find(name)) return {entry->blob, entry->blob + entry->blob_bytes};
     if (futex_wait(table_->version, version, deadline_ns_) == FutexWait::timed_out) {
       throw std::system_error(ETIMEDOUT, std::generic_category(),
                               "waiting for '" + name + "' from another role");

@@ -48,6 +48,9 @@ class Meeting {
   // first.
   std::vector<std::byte> await(std::string_view name);
 
+  // Whether it is there by now.
+  bool has(std::string_view name) const { return find(in_full(name)) != nullptr; }
+
   template <class T>
   requires std::is_trivially_copyable_v<T>
   void publish_value(std::string_view name, const T& value) {
@@ -78,6 +81,7 @@ class Meeting {
 
  private:
   static void check_size(std::string_view name, std::size_t got, std::size_t expected);
+  const MeetingTable::Entry* find(std::string_view name_in_full) const;
   std::string in_full(std::string_view name) const { return (beside_ ? "2 " : "") + std::string(name); }
 
   MeetingTable* table_;

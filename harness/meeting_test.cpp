@@ -48,6 +48,15 @@ TEST_F(MeetingTest, NamesAreComparedWhole) {
   EXPECT_NO_THROW(meeting.await("port 1"));
 }
 
+TEST_F(MeetingTest, WhetherSomethingIsThereIsAskedWithoutWaiting) {
+  Meeting meeting = with_patience_of(0);
+  EXPECT_FALSE(meeting.has("end"));
+  meeting.publish("end of 0", {});
+  EXPECT_FALSE(meeting.has("end"));
+  EXPECT_TRUE(meeting.has("end of 0"));
+  EXPECT_FALSE(meeting.beside().has("end of 0"));
+}
+
 TEST_F(MeetingTest, ASecondLinkBesideTheFirstHasNamesOfItsOwn) {
   Meeting meeting = with_patience_of(0);
   meeting.publish_value("port", 1);

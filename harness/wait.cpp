@@ -35,7 +35,7 @@ void ReadyWait::operator()(int fd) {
       return;
     case Wait::poll: {
       pollfd ready{fd, events_, 0};
-      while (::poll(&ready, 1, -1) < 0) {
+      while (::poll(&ready, 1, timeout_ms_.value_or(-1)) < 0) {
         if (errno != EINTR) fail("poll of descriptor " + std::to_string(fd));
       }
       return;
@@ -43,11 +43,14 @@ void ReadyWait::operator()(int fd) {
     case Wait::epoll: {
       if (!epoll_) watch(fd);
       epoll_event ready;
-      while (epoll_wait(epoll_.get(), &ready, 1, -1) < 0) {
+      while (epoll_wait(epoll_.get(), &ready, 1, timeout_ms_.value_or(-1)) < 0) {
         if (errno != EINTR) fail("epoll_wait for descriptor " + std::to_string(fd));
       }
       return;
     }
+    case Wait::block:
+      if (timeout_ms_) return;
+      [[fallthrough]];
     default:
       throw std::logic_error("a descriptor cannot be waited for by " + std::string(to_string(wait_)));
   }

@@ -3,6 +3,8 @@
 
 #include <poll.h>
 
+#include <optional>
+
 #include "harness/contract.h"
 #include "harness/descriptor.h"
 
@@ -26,11 +28,13 @@ inline constexpr WaitSet descriptor_waits{Wait::block, Wait::poll, Wait::epoll, 
 // Waits for one descriptor on behalf of an endpoint: spin pauses once, yield gives the processor away once,
 // poll and epoll sleep in poll(2) and epoll_wait(2), level-triggered, until `events`, an error or a hang-up.
 // All return when it is worth another attempt, spuriously too. With block nobody gets here, since the attempt
-// itself sleeps; other waits need no descriptor. Both are a logic_error.
+// itself sleeps, unless there is a timeout; other waits need no descriptor. Both are a logic_error.
 class ReadyWait {
  public:
-  // Of poll's events.
-  ReadyWait(Wait wait, short events) : wait_(wait), events_(events) {}
+  // Of poll's events. With a timeout poll and epoll return after so many milliseconds at the latest, and
+  // block, which with one has attempts that end by themselves, at once.
+  ReadyWait(Wait wait, short events, std::optional<int> timeout_ms = {})
+      : wait_(wait), events_(events), timeout_ms_(timeout_ms) {}
 
   // Always with the same descriptor: epoll is told about it once, the first time, and keeps a descriptor of
   // its own until this is destroyed. Throws std::system_error when the system call fails; a signal is no
@@ -42,6 +46,7 @@ class ReadyWait {
 
   Wait wait_;
   short events_;
+  std::optional<int> timeout_ms_;
   Descriptor epoll_;
 };
 

@@ -90,6 +90,11 @@ TEST_P(SleepingReadyWait, SignalsDoNotEndIt) {
   ::sigaction(SIGALRM, &before, nullptr);
 }
 
+TEST_P(SleepingReadyWait, WithATimeoutItReturnsThoughNothingComes) {
+  ReadyWait ready(GetParam(), POLLIN, 1);
+  for (int i = 0; i < 3; ++i) ready(ends_[0]);
+}
+
 TEST_F(ReadyWaitTest, EpollSaysWhatIsWrongWithADescriptorThatCannotBeWaitedFor) {
   EXPECT_THROW(ReadyWait(Wait::epoll, POLLIN)(-1), std::system_error);
 }
@@ -116,6 +121,7 @@ TEST_F(ReadyWaitTest, SpinAndYieldReturnAtOnce) {
 TEST_F(ReadyWaitTest, OtherWaitsNeverGetHere) {
   EXPECT_THROW(ReadyWait(Wait::block, POLLIN)(ends_[0]), std::logic_error);
   EXPECT_THROW(ReadyWait(Wait::futex, POLLIN)(ends_[0]), std::logic_error);
+  EXPECT_NO_THROW(ReadyWait(Wait::block, POLLIN, 1)(ends_[0])) << "its attempts end by themselves";
 }
 
 }  // namespace

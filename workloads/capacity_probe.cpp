@@ -10,6 +10,7 @@
 
 #include "workloads/any_ends.h"
 #include "workloads/endpoints.h"
+#include "workloads/losses.h"
 
 namespace ipcmark {
 namespace {
@@ -21,7 +22,8 @@ class CapacityProbe final : public Work {
   static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
   static constexpr unsigned rounds = 3;
 
-  CapacityProbe(const Case& benchmark_case, const Shape& shape) : case_(benchmark_case), shape_(shape) {}
+  CapacityProbe(const Case& benchmark_case, const Shape& shape)
+      : case_(benchmark_case), shape_(shape), lossy_(registered_traits(shape.transport).facts.lossy) {}
 
   unsigned links() const override { return 1; }
   unsigned senders_of(unsigned) const override { return shape_.senders; }
@@ -44,13 +46,15 @@ class CapacityProbe final : public Work {
   void run(Role& role) override {
     if (role.index() < shape_.senders) {
       with_sized_writer(*sender_, case_, [&](auto& writer) {
-        if (role.index() == 0) return fill_and_wait(role, writer);
+        if (role.index() == 0) return lossy_ ? overfill_and_ask(role, writer) : fill_and_wait(role, writer);
         while (over(role).load(std::memory_order_acquire) == 0) sched_yield();
         writer.finish();
       });
     } else {
       const bool idle = role.index() > shape_.senders;
-      with_sized_reader(*receiver_, case_, true, [&](auto& reader) { drain_as_told(role, reader, idle); });
+      with_sized_reader(*receiver_, case_, true, [&](auto& reader) {
+        lossy_ ? count_as_told(role, reader, idle) : drain_as_told(role, reader, idle);
+      });
     }
   }
 
@@ -61,6 +65,7 @@ class CapacityProbe final : public Work {
   static std::atomic<std::uint64_t>& taken(Role& role) { return role.launch().tickets[1]; }
   static std::atomic<std::uint64_t>& over(Role& role) { return role.launch().tickets[2]; }
   static std::atomic<std::uint64_t>& wait_once(Role& role) { return role.launch().tickets[3]; }
+  static std::atomic<std::uint64_t>& kept_of_batch(Role& role) { return role.launch().tickets[3]; }
 
   template <class W>
   void fill_and_wait(Role& role, W& writer) {
@@ -148,8 +153,63 @@ class CapacityProbe final : public Work {
       throw std::runtime_error("capacity probe: messages were not intact");
   }
 
+  // A link that never says that it is full loses what finds no room: of each batch it keeps the first ones.
+  // The batches grow until one is not kept whole. How soon it has room again, nobody waits to see.
+  template <class W>
+  void overfill_and_ask(Role& role, W& writer) {
+    constexpr std::uint64_t first_batch = 64, growth = 4;
+    std::uint64_t* figures = role.board().figures;
+    std::uint64_t sent = 0;
+    for (unsigned round = 0; round < rounds; ++round) {
+      std::uint64_t kept = 0;
+      for (std::uint64_t batch = first_batch; batch <= most_messages; batch *= growth) {
+        for (std::uint64_t i = 0; i < batch; ++i) {
+          writer.write(sent);
+          role.moved(++sent);
+        }
+        may_take(role).store(sent, std::memory_order_release);
+        while (taken(role).load(std::memory_order_acquire) < sent) sched_yield();
+        kept = kept_of_batch(role).load(std::memory_order_relaxed);
+        if (kept < batch) break;
+        if (batch == most_messages) figures[ProbeFigures::bound_reached] = 1;
+      }
+      figures[ProbeFigures::fits_min] = round == 0 ? kept : std::min(figures[ProbeFigures::fits_min], kept);
+      figures[ProbeFigures::fits_max] = std::max(figures[ProbeFigures::fits_max], kept);
+    }
+    over(role).store(1, std::memory_order_release);
+    writer.finish();
+  }
+
+  template <class R>
+  void count_as_told(Role& role, R& reader, bool idle) {
+    std::uint64_t told = 0;
+    while (over(role).load(std::memory_order_acquire) == 0) {
+      const std::uint64_t all = may_take(role).load(std::memory_order_acquire);
+      if (idle || all == told) {
+        sched_yield();
+        continue;
+      }
+      std::uint64_t kept = 0;
+      Silence silence;
+      while (reader.read_unless([&] { return silence.means_lost(true); })) {
+        silence.broken();
+        role.moved(++kept);
+      }
+      kept_of_batch(role).store(kept, std::memory_order_relaxed);
+      taken(role).store(told = all, std::memory_order_release);
+    }
+    while (reader.read_unless_closed()) {
+    }
+    Integrity found = reader.checker().counts();
+    found.lost = 0;
+    // Of fewer bytes a number cannot be told from one far behind.
+    const bool tells = detection_limit(case_.message_bytes) / 2 > told;
+    if (tells && !found.clean()) throw std::runtime_error("capacity probe: messages were not intact");
+  }
+
   Case case_;
   Shape shape_;
+  bool lossy_;
   Links<T> links_;
   std::optional<SenderEnd<T>> sender_;
   std::optional<ReceiverEnd<T>> receiver_;

@@ -430,11 +430,18 @@ class Reader {
 
   // False at the end of the stream.
   bool read_unless_closed() {
+    return read_unless([] { return false; });
+  }
+
+  // False at the end of the stream too, and when `give_up()` says so after an attempt that found nothing.
+  template <class GiveUp>
+  bool read_unless(GiveUp give_up) {
     for (;;) {
       switch (try_read()) {
         case Io::done:
           return true;
         case Io::again:
+          if (give_up()) return false;
           toil_.after_empty_try([this] { receiver_.wait_to_receive(); });
           break;
         case Io::closed:

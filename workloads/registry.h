@@ -25,7 +25,8 @@ namespace ipcmark {
 //   not do: bytes_per_message(case), unfit(case, traits), observe(case, board, observations), remark(case,
 //   board), unexpected(case, capacity, observations), links_of(case), every_capacity: it is instantiated with
 //   each form of a transport (workloads/rendezvous.h), for capacities 0 and unbounded too; several_ends: with
-//   the one for several senders and receivers of a link.
+//   the one for several senders and receivers of a link; bears_losses: it does not wait for ever for what a
+//   lossy link has lost.
 // A workload that goes through workloads/any_link.h is no template, and tells the same of itself; also
 // links_of(case), where those it makes are not one as the case describes it. Its entry for every transport is
 // erased_workload_entry<W>(), and stands in the list in registry.cpp.
@@ -103,8 +104,14 @@ WorkloadEntry described_workload() {
           }
         }
         if constexpr (requires { Workload::unfit(benchmark_case, traits); }) {
-          return Workload::unfit(benchmark_case, traits);
+          if (std::string reason = Workload::unfit(benchmark_case, traits); !reason.empty()) return reason;
         }
+        if (!traits.facts.lossy) return {};
+        if constexpr (!requires { Workload::bears_losses; }) {
+          return traits.name + ": " + std::string(Workload::name) +
+                 " waits for every message, and one may be lost";
+        }
+        if (is_mix(benchmark_case)) return traits.name + ": of a lost message's size nobody knows in a mix";
         return {};
       },
       .bytes_per_message = [](const Case& benchmark_case) -> std::uint64_t {

@@ -101,7 +101,8 @@ void Setup::observe(const Case&, const LaunchBoard& board, std::vector<Observati
 Setup::Setup(const Case& benchmark_case, const Shape& shape, const TrialOptions& options)
     : AnyWork(benchmark_case, shape, options) {
   // A link for one sender may know that one by its name, and no stranger gets in; one for several does not.
-  if (transport_.traits.facts.addressing == Facts::Addressing::asymmetric) shape_.senders = 2;
+  const Facts& facts = transport_.traits.facts;
+  if (facts.addressing == Facts::Addressing::asymmetric) shape_.senders = std::min(2u, facts.most_senders);
 }
 
 Setup::~Setup() {

@@ -31,6 +31,7 @@ class Setup final : public AnyWork {
   static constexpr std::string_view name = "setup";
   static constexpr std::string_view samples = "cycle_ns";
   static constexpr std::array<std::string_view, 0> takes{};
+  static constexpr bool bears_losses = true;  // one message, to a receiver that has room
   static constexpr bool one_clock = false;
 
   static std::vector<RoleKind> roles(const Case&) {

@@ -21,6 +21,8 @@ struct TrialOptions {
   std::uint64_t fixed_within_ns = 0;
   std::uint64_t least_messages = 1;  // in the timed part, however long they take
   std::uint64_t most_messages = std::numeric_limits<std::uint64_t>::max();  // in any phase
+  // The lead never waits for the others, who may take a while to see that it is through: its own time tells.
+  bool lead_sets_the_pace = false;
   bool every_byte = false;  // a verified launch: compare each byte instead of stamp and sum
   std::uint64_t seed = 0;   // of whatever is drawn in a launch
 };
@@ -101,8 +103,9 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
     role.announce({kind, messages});
     const std::uint64_t begin_ns = now_ns();
     move(messages, kind == PhaseKind::timed);
+    const std::uint64_t moved_ns = now_ns();
     role.conclude();
-    return std::max<std::uint64_t>(1, now_ns() - begin_ns);
+    return std::max<std::uint64_t>(1, (options.lead_sets_the_pace ? moved_ns : now_ns()) - begin_ns);
   };
   const auto warm_up = [&](std::uint64_t long_enough_ns, std::uint64_t most_messages) {
     const WarmUp done(static_cast<double>(long_enough_ns), most_messages,

@@ -114,6 +114,18 @@ using WorkingRing = FaultyRing<Fault::none>;
 using LosingRing = FaultyRing<Fault::loses>;
 using RepeatingRing = FaultyRing<Fault::repeats>;
 using ReorderingRing = FaultyRing<Fault::reorders>;
+// Loses them, and says that it may.
+struct LossyRing : FaultyRing<Fault::loses> {
+  static constexpr std::string_view name = "loses_and_says_so";
+  static constexpr Facts facts = [] {
+    Facts all = FaultyRing<Fault::loses>::facts;
+    all.most_senders = all.most_receivers = 1;
+    all.lossy = true;
+    return all;
+  }();
+  using FaultyRing::FaultyRing;
+};
+[[maybe_unused]] const bool registered_lossy = register_transport<LossyRing>();
 [[maybe_unused]] const bool registered_working = register_transport<WorkingRing>();
 [[maybe_unused]] const bool registered_losing = register_transport<LosingRing>();
 [[maybe_unused]] const bool registered_repeating = register_transport<RepeatingRing>();
@@ -318,6 +330,69 @@ TEST(TheVerifier, FailsTheCaseOfATransportThatIsNotIntact) {
   EXPECT_EQ(reason("works"), "");
   EXPECT_THAT(reason("repeats"), testing::HasSubstr("0 lost, 9 duplicated, 0 reordered, 0 corrupted of 104"));
   EXPECT_THAT(reason("reorders"), testing::HasSubstr("0 lost, 0 duplicated, 9 reordered, 0 corrupted of 95"));
+}
+
+Case over_a_lossy_link(std::string workload) {
+  Case c;
+  c.workload = std::move(workload);
+  c.transport = LossyRing::name;
+  c.send_wait = c.receive_wait = Wait::yield;
+  return c;
+}
+Measurement measure_with_losses(const std::string& workload, std::uint64_t sent) {
+  const Topology topology = Topology::of_this_machine();
+  const TrialOutcome outcome = run_trial(over_a_lossy_link(workload), {{}, {}}, {.fixed_messages = sent},
+                                         {topology, test_isolation()});
+  const auto* failure = std::get_if<LaunchFailure>(&outcome);
+  EXPECT_EQ(failure, nullptr) << failure->reason;
+  return failure == nullptr ? std::get<Measurement>(outcome) : Measurement{};
+}
+double observed(const Measurement& measurement, std::string_view name) {
+  for (const Observation& each : measurement.observations) {
+    if (each.name == name) return each.value;
+  }
+  return -1;
+}
+
+TEST(ALossyLink, OfAStreamTheLostAreCountedAndTheOthersMeasured) {
+  // The last one is lost too, so that nothing tells of the end.
+  const Measurement measured = measure_with_losses("stream", 200);
+  EXPECT_EQ(measured.messages, 180u);
+  EXPECT_EQ(measured.integrity.checked, 180u);
+  EXPECT_EQ(measured.integrity.lost, 20u);
+  EXPECT_EQ(observed(measured, "lost"), 20);
+  EXPECT_EQ(observed(measured, "lost_share"), 0.1);
+  EXPECT_THAT(measured.verdict.reasons,
+              testing::Contains(testing::StartsWith("20 of 200 messages were lost (10 %)")));
+}
+
+TEST(ALossyLink, RoundTripsWithoutAnAnswerAreGivenUpAndCounted) {
+  // One goes before those that are timed: each side's tenth message is number 9 there, number 10 back.
+  const Measurement measured = measure_with_losses("ping_pong", 12);
+  EXPECT_EQ(measured.messages, 10u);
+  EXPECT_EQ(measured.distribution->count, 10u);
+  EXPECT_EQ(measured.integrity.lost, 3u) << "and no answer to what was lost";
+  EXPECT_EQ(observed(measured, "lost"), 2);
+  EXPECT_THAT(measured.verdict.reasons,
+              testing::Contains(testing::StartsWith("2 of 12 round trips were lost")));
+}
+
+TEST(ALossyLink, IsNotForWorkloadsThatWaitForEveryMessage) {
+  const TransportEntry& lossy = *Registry::instance().find(LossyRing::name);
+  const auto unfit = [&](const Case& c) { return lossy.find_workload(c.workload)->unfit(c, lossy.traits); };
+  for (const WorkloadEntry& workload : lossy.workloads) {
+    const bool bears = workload.name == "stream" || workload.name == "ping_pong" || workload.name == "setup";
+    EXPECT_EQ(unfit(over_a_lossy_link(std::string(workload.name))).empty(), bears) << workload.name;
+  }
+  Case c = over_a_lossy_link("stream");
+  c.message_bytes = 5;
+  EXPECT_THAT(unfit(c), testing::HasSubstr("under 6 B"));
+  c.message_bytes = 64;
+  c.overflow = Overflow::drop_new;
+  EXPECT_THAT(unfit(c), testing::HasSubstr("nobody is told that it is full"));
+  c.overflow = Overflow::wait;
+  c.mix = "64:1";
+  EXPECT_NE(unfit(c), "");
 }
 
 TEST(TheVerifier, FailsTheMixOfATransportThatDeliversAnotherSize) {

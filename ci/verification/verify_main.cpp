@@ -127,8 +127,9 @@ class Verification {
     } else {
       const auto& measurement = std::get<Measurement>(outcome);
       ++verified_;
-      fmt::print("verified  {}: {} messages, {} compared\n", what, measurement.messages,
-                 measurement.integrity.checked);
+      const std::uint64_t lost = measurement.integrity.lost;
+      fmt::print("verified  {}: {} messages, {} compared{}\n", what, measurement.messages,
+                 measurement.integrity.checked, lost > 0 ? fmt::format(", {} lost", lost) : "");
     }
     std::fflush(stdout);
   }
