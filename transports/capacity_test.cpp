@@ -131,7 +131,9 @@ class TransportCapacity : public OverEveryTransport {
       all.push_back(shape);
     }
     shape = all.front();
-    if (traits().loan_send && traits().loan_receive) {
+    const bool answers =
+        capacity == Capacity::rendezvous() && traits().rendezvous == Rendezvous::acknowledged;
+    if (traits().loan_send && traits().loan_receive && !answers) {
       shape.send_access = shape.receive_access = Access::loan;
       all.push_back(shape);
     }
