@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 import drawing
 import figures
+import lectures
 import units
 from figures import Entry
 from results import GRADES, BadResult, Capacity, Case, Estimate, ResultFile, duration_ns, percentile_over, read
@@ -962,6 +963,7 @@ def page(files: list[ResultFile], drawn: list[Drawn]) -> str:
             (f"{letter} · {file.host} · {file.date}" if letter else "", tiles_of(mine), sentences_of(mine))
             for letter, file, mine in zip(letters, files, per_file)
         ],
+        lectures=lectures.sections_of(files),
         one_machine=len(fingerprints) == 1,
         headline=headline,
         small_size=size,

@@ -318,6 +318,8 @@ class Launch:
     verdict: Verdict
     samples: dict[str, Samples]  # by what they are of
     observations: tuple[Observation, ...] = ()
+    damage: int | None = None  # messages lost, doubled, reordered or corrupted
+    system_calls: float | None = None  # of all roles for each message, where the case was traced: its first launch
 
 
 PERCENTILES = {"p50_ns": 0.5, "p90_ns": 0.9, "p99_ns": 0.99, "p999_ns": 0.999}
@@ -439,6 +441,7 @@ class ResultFile:
     series: tuple[CaseSeries, ...]
     failures: tuple[Failure, ...]
     skipped: tuple[Skip, ...]
+    facts: dict[str, dict[str, str]] = field(default_factory=dict)  # by transport, as `ipcmark list transports` has them
 
     @property
     def host(self) -> str:
@@ -544,7 +547,36 @@ class _Reader:
             verdict=self.verdict(self.get(own, inner, "verdict", dict), f"{inner}.verdict"),
             samples=samples,
             observations=tuple(observations),
+            damage=self.damage(own, inner),
+            system_calls=self.system_calls(own, inner),
         )
+
+    def damage(self, own, where: str) -> int | None:
+        found = self.get(own, where, "integrity", dict, optional=True)
+        kinds = ("lost", "duplicated", "reordered", "corrupted")
+        return found and sum(self.get(found, f"{where}.integrity", kind, int) for kind in kinds)
+
+    def system_calls(self, own, where: str) -> float | None:
+        examination = self.get(own, where, "examination", dict, optional=True)
+        where += ".examination"
+        messages = examination and self.get(examination, where, "traced_messages", int)
+        if not messages:
+            return None
+        calls = 0
+        for i, role in enumerate(self.get(examination, where, "traced", list)):
+            for j, call in enumerate(self.get(role, f"{where}.traced[{i}]", "calls", list)):
+                calls += self.get(call, f"{where}.traced[{i}].calls[{j}]", "count", int)
+        return calls / messages
+
+    def facts(self, owner, where: str) -> dict[str, dict[str, str]]:
+        found = {}
+        for i, record in enumerate(self.get(owner, where, "transports", list, optional=True) or []):
+            at = f"{where}.transports[{i}]"
+            found[self.get(record, at, "transport", str)] = {
+                self.get(fact, f"{at}.facts[{j}]", "name", str): self.get(fact, f"{at}.facts[{j}]", "value", str)
+                for j, fact in enumerate(self.get(record, at, "facts", list))
+            }
+        return found
 
     def samples(self, record, where: str) -> Samples:
         percentiles = {name: self.get(record, where, name, float, optional=True) for name in PERCENTILES}
@@ -682,6 +714,7 @@ def _read_document(reader: _Reader, document: dict) -> ResultFile:
             reader.skip(record, f"ipcmark.skipped[{i}]")
             for i, record in enumerate(reader.get(own, "ipcmark", "skipped", list))
         ),
+        facts=reader.facts(own, "ipcmark"),
     )
 
 
@@ -720,6 +753,7 @@ def _read_journal(reader: _Reader, raw: bytes) -> ResultFile:
         series=_group(launches, _worst_of_each(launches, failures), {}),
         failures=tuple(failures),
         skipped=tuple(skipped),
+        facts=reader.facts(header, "line 1"),
     )
 
 

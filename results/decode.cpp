@@ -318,21 +318,28 @@ Machine decode_machine(const JsonNode& node) {
   return machine;
 }
 
+TransportFacts decode_transport(const JsonNode& node) {
+  return {node.at("transport").text(), list_of<NamedValue>(node.at("facts"), named_value)};
+}
+
 // `context` holds what Google Benchmark's tools read, and the user's own keys as text.
-RunHeader decode_header(const JsonNode& version, const JsonNode& run, const JsonNode& machine,
-                        const JsonNode& context) {
+RunHeader decode_header(const JsonNode& ours, const JsonNode& context) {
   constexpr std::array own = {
       "date",   "host_name", "executable",      "num_cpus",          "mhz_per_cpu", "cpu_scaling_enabled",
       "caches", "load_avg",  "library_version", "library_build_type"};
+  const JsonNode run = ours.at("run");
   RunHeader header;
-  header.version = version.text();
+  header.version = ours.at("version").text();
   header.suite = run.at("suite").text();
   header.seed = run.at("seed").whole_number();
   header.launches = run.at("launches").small_whole_number();
   header.min_time_ns = run.at("min_time_ns").whole_number();
   header.command_line = texts(run.at("command_line"));
   header.started = run.at("started").text();
-  header.machine = decode_machine(machine);
+  header.machine = decode_machine(ours.at("machine"));
+  if (const auto transports = ours.find("transports")) {
+    header.transports = list_of<TransportFacts>(*transports, decode_transport);
+  }
   header.executable = context.at("executable").text();
   header.cpu_scaling_enabled = context.at("cpu_scaling_enabled").flag();
   header.library_version = context.at("library_version").text();
@@ -355,7 +362,7 @@ void require_schema_version(const JsonNode& version) {
 
 RunHeader decode_header_line(const JsonNode& line) {
   require_schema_version(line.at("schema_version"));
-  return decode_header(line.at("version"), line.at("run"), line.at("machine"), line.at("context"));
+  return decode_header(line, line.at("context"));
 }
 
 ResultFile decode_document(const JsonNode& document) {
@@ -364,7 +371,7 @@ ResultFile decode_document(const JsonNode& document) {
   require_schema_version(own->at("schema_version"));
   const JsonNode run = own->at("run");
   ResultFile results;
-  results.header = decode_header(own->at("version"), run, own->at("machine"), document.at("context"));
+  results.header = decode_header(*own, document.at("context"));
   if (const auto finished = run.nullable("finished")) results.finished = finished->text();
   results.complete = run.at("complete").flag();
   results.interrupted = run.at("interrupted").flag();

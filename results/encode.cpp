@@ -321,6 +321,14 @@ Json encode(const Machine& machine) {
 }
 
 // Google Benchmark's context: what its own tools show about a machine.
+Json encode(const std::vector<TransportFacts>& transports) {
+  Json list = Json::array();
+  for (const TransportFacts& one : transports) {
+    list.push_back({{"transport", one.transport}, {"facts", named(one.facts)}});
+  }
+  return list;
+}
+
 Json context(const RunHeader& header) {
   Json caches = Json::array();
   for (const CacheInfo& cache : header.machine.caches) {
@@ -506,6 +514,7 @@ std::string journal_line(const RunHeader& header) {
                                    {"version", header.version},
                                    {"run", asked(header)},
                                    {"machine", encode(header.machine)},
+                                   {"transports", encode(header.transports)},
                                    {"context", context(header)}});
 }
 
@@ -530,6 +539,7 @@ void write_document(std::ostream& out, const ResultFile& results) {
                            {"version", results.header.version},
                            {"run", run(results)},
                            {"machine", encode(results.header.machine)},
+                           {"transports", encode(results.header.transports)},
                            {"cases", list_of(cases)},
                            {"failures", list_of(results.failures)},
                            {"skipped", list_of(results.skips)}}}};

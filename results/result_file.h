@@ -18,6 +18,12 @@ namespace ipcmark {
 
 inline constexpr unsigned schema_version = 1;
 
+// A transport's answers that no measurement gives: the columns of `ipcmark list transports`, in its words.
+struct TransportFacts {
+  std::string transport;
+  std::vector<NamedValue> facts;
+};
+
 // What was asked and where, known before the first launch. Times are ISO 8601 with offset.
 struct RunHeader {
   std::string version;  // of ipcmark
@@ -34,6 +40,7 @@ struct RunHeader {
   std::string library_build_type;   // release | debug: how ipcmark itself was built
   std::vector<NamedValue> context;  // --benchmark_context KEY=VALUE
   Machine machine;
+  std::vector<TransportFacts> transports;  // those of the plan's cases, by name
 };
 
 // One launch that was measured. Where measurement.limit is set it is what the file keeps; a reader finds it

@@ -50,6 +50,9 @@ TEST(ResultFile, ReadsBackAllItWrote) {
   EXPECT_EQ(read.launches.size(), 14U);
   EXPECT_EQ(read.launches[1].capacity.limit->source, "ring slots") << "the limit that the roles read back";
   EXPECT_EQ(read.header.context.size(), 1U);
+  ASSERT_EQ(read.header.transports.size(), 2U);
+  EXPECT_EQ(read.header.transports[0].transport, "pipe");
+  EXPECT_EQ(read.header.transports[0].facts.size(), 2U);
 }
 
 TEST(ResultFile, KeepsOneLaunchALineWithItsHistogramLast) {

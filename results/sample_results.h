@@ -159,6 +159,8 @@ inline RunHeader header() {
   header.library_version = "1.7.1";
   header.library_build_type = "release";
   header.context = {{"commit", "abc123"}};
+  header.transports = {{"pipe", {{"direction", "one-way"}, {"keeps", "bytes"}}},
+                       {"posix_shm", {{"keeps", "messages"}}}};
   Machine& machine = header.machine;
   machine.fingerprint = "f00d";
   machine.host_name = "sample";

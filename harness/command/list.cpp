@@ -234,7 +234,7 @@ Cell size_or(std::string_view without, const std::optional<std::uint64_t>& bytes
   return bytes ? Cell{format_bytes(*bytes), std::to_string(*bytes)} : Cell{std::string(without), "null"};
 }
 
-Table transports_table(const Workbench& workbench) {
+Table transports_table(std::span<const TransportTraits> transports) {
   Table table{{"transport",
                "summary",
                "model",
@@ -265,42 +265,40 @@ Table transports_table(const Workbench& workbench) {
                "send waits",
                "receive waits"},
               {}};
-  for (const TransportTraits& transport : workbench.transports()) {
+  for (const TransportTraits& transport : transports) {
     const Facts& facts = transport.facts;
     const bool strangers = facts.naming != Facts::Naming::none;
     const bool shared = facts.most_senders > 1 || facts.most_receivers > 1;
     const bool handshake = facts.establishment == Facts::Establishment::explicit_link;
-    const Cell send_waits(words_of(facts.send_waits)), receive_waits(words_of(facts.receive_waits));
-    table.rows.push_back(
-        {transport.name,
-         facts.summary,
-         word(facts.model),
-         word(facts.naming),
-         strangers ? "strangers" : "relatives",
-         word(facts.addressing),
-         handshake ? "explicit" : "implicit",
-         Cell::yes_no(facts.open_is_rendezvous),
-         transport.duplex ? "duplex" : "one-way",
-         how_many(facts.most_senders),
-         how_many(facts.most_receivers),
-         how_many(facts.most_links_per_pair),
-         facts.unit == Facts::Unit::bytes ? "bytes" : "messages",
-         size_or("any", facts.largest_message),
-         facts.message_setting.empty() ? Cell{"-", "null"} : Cell(facts.message_setting),
-         size_or(shared ? "any" : "-", facts.largest_shared_message),
-         Cell::yes_no(facts.lossy),
-         Cell::yes_no(facts.sender_sees_death),
-         Cell::yes_no(facts.receiver_sees_death),
-         Cell::yes_no(facts.surplus_writer_withholds_end),
-         word(facts.outlives_its_makers),
-         word(facts.rights),
-         word(facts.third_process_can),
-         facts.scope == Facts::Scope::network ? "network" : "machine",
-         word(facts.standard),
-         access_of(transport.copy_send, transport.loan_send),
-         access_of(transport.copy_receive, transport.loan_receive),
-         send_waits,
-         Cell{send_waits.text == receive_waits.text ? "the same" : receive_waits.text, receive_waits.json}});
+    table.rows.push_back({transport.name,
+                          facts.summary,
+                          word(facts.model),
+                          word(facts.naming),
+                          strangers ? "strangers" : "relatives",
+                          word(facts.addressing),
+                          handshake ? "explicit" : "implicit",
+                          Cell::yes_no(facts.open_is_rendezvous),
+                          transport.duplex ? "duplex" : "one-way",
+                          how_many(facts.most_senders),
+                          how_many(facts.most_receivers),
+                          how_many(facts.most_links_per_pair),
+                          facts.unit == Facts::Unit::bytes ? "bytes" : "messages",
+                          size_or("any", facts.largest_message),
+                          facts.message_setting.empty() ? Cell{"-", "null"} : Cell(facts.message_setting),
+                          size_or(shared ? "any" : "-", facts.largest_shared_message),
+                          Cell::yes_no(facts.lossy),
+                          Cell::yes_no(facts.sender_sees_death),
+                          Cell::yes_no(facts.receiver_sees_death),
+                          Cell::yes_no(facts.surplus_writer_withholds_end),
+                          word(facts.outlives_its_makers),
+                          word(facts.rights),
+                          word(facts.third_process_can),
+                          facts.scope == Facts::Scope::network ? "network" : "machine",
+                          word(facts.standard),
+                          access_of(transport.copy_send, transport.loan_send),
+                          access_of(transport.copy_receive, transport.loan_receive),
+                          words_of(facts.send_waits),
+                          words_of(facts.receive_waits)});
   }
   return table;
 }
@@ -531,10 +529,10 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
     const Plan plan = chosen_plan(options.cases, workbench, true);
     return options.json ? as_json(cases_table(plan)) : plan_text(plan, columns) + totals(plan, columns);
   }
-  const auto table = [&]() -> Table {
+  Table table = [&]() -> Table {
     switch (options.what) {
       case ListOptions::What::transports:
-        return transports_table(workbench);
+        return transports_table(workbench.transports());
       case ListOptions::What::workloads:
         return workloads_table(workbench);
       case ListOptions::What::placements:
@@ -544,7 +542,29 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
     }
   }();
   if (options.json) return as_json(table);
-  return options.what == ListOptions::What::transports ? as_blocks(table, columns) : as_text(table);
+  if (options.what != ListOptions::What::transports) return as_text(table);
+  for (auto& row : table.rows) {
+    std::string &send_waits = row.end()[-2].text, &receive_waits = row.back().text;
+    if (send_waits == receive_waits) receive_waits = "the same";
+  }
+  return as_blocks(table, columns);
+}
+
+std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench) {
+  const auto used = [&](const TransportTraits& transport) {
+    return std::ranges::any_of(plan.cases, [&](const PlannedCase& planned) {
+      return planned.benchmark_case.transport == transport.name;
+    });
+  };
+  std::vector<TransportTraits> transports;
+  std::ranges::copy_if(workbench.transports(), std::back_inserter(transports), used);
+  const Table table = transports_table(transports);
+  std::vector<TransportFacts> all;
+  for (const auto& row : table.rows) {
+    TransportFacts& one = all.emplace_back(TransportFacts{row.front().text, {}});
+    for (std::size_t i = 1; i < row.size(); ++i) one.facts.push_back({table.head[i], row[i].text});
+  }
+  return all;
 }
 
 }  // namespace ipcmark

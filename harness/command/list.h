@@ -2,9 +2,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "harness/command/options.h"
 #include "harness/command/workbench.h"
+#include "results/result_file.h"
 
 namespace ipcmark {
 
@@ -21,5 +23,8 @@ std::string plan_text(const Plan& plan, std::size_t columns);
 // The text for standard output. What has many columns, the transports, is broken to be read in so many
 // columns of a terminal.
 std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns);
+
+// What `list transports` says of those that the plan's cases use, for the result file.
+std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench);
 
 }  // namespace ipcmark

@@ -114,6 +114,17 @@ TEST_F(ListTest, GivesProgramsTypedValues) {
               HasSubstr(R"({"placement": "same_pu", "here": true, "pus": [)"));
 }
 
+TEST_F(ListTest, GivesAResultFileTheFactsOfTheTransportsItMeasures) {
+  CaseOptions options;
+  options.narrowing.transports = {"pipe", "tcp"};
+  const std::vector<TransportFacts> facts = facts_of(chosen_plan(options, workbench_), workbench_);
+  ASSERT_EQ(facts.size(), 2U);
+  EXPECT_EQ(facts[0].transport, "pipe");
+  EXPECT_EQ(find_value(facts[0].facts, "direction"), "one-way");
+  EXPECT_EQ(find_value(facts[0].facts, "receive waits"), "block poll epoll spin yield");
+  EXPECT_EQ(find_value(facts[1].facts, "direction"), "duplex");
+}
+
 TEST_F(ListTest, NamesEveryPlacementClassAndWhyOneIsMissing) {
   const std::string placements = text(ListOptions::What::placements);
   for (const PlacementClass one : all_placement_classes()) {

@@ -15,6 +15,7 @@
 #include "harness/build_info.h"
 #include "harness/clock.h"
 #include "harness/command/interruption.h"
+#include "harness/command/list.h"
 #include "harness/command/reporter.h"
 #include "harness/floors.h"
 #include "results/journal.h"
@@ -59,7 +60,7 @@ PusInUse pus_in_use(const Plan& plan) {
   return {{pus.begin(), pus.end()}, {pairs.begin(), pairs.end()}};
 }
 
-RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topology& topology) {
+RunHeader header_of(const Plan& plan, const RunSettings& settings, const Workbench& workbench) {
   RunHeader header{.version = std::string(build_info().version),
                    .suite = plan.suite,
                    .seed = plan.seed,
@@ -73,7 +74,8 @@ RunHeader header_of(const Plan& plan, const RunSettings& settings, const Topolog
                    .library_version = benchmark_library_version(),
                    .library_build_type = build_info().build_type == "Debug" ? "debug" : "release",
                    .context = settings.context,
-                   .machine = examine_machine(topology, sizes_for_floors(plan), pus_in_use(plan))};
+                   .machine = examine_machine(workbench.topology(), sizes_for_floors(plan), pus_in_use(plan)),
+                   .transports = facts_of(plan, workbench)};
   header.load_avg.resize(static_cast<std::size_t>(std::max(0, getloadavg(header.load_avg.data(), 3))));
   header.cpu_scaling_enabled = std::any_of(
       header.machine.settings.begin(), header.machine.settings.end(), [](const NamedValue& setting) {
@@ -118,7 +120,7 @@ class Run {
         workbench_(workbench),
         progress_(progress),
         warn_(warn),
-        header_(header_of(plan, settings, workbench.topology())),
+        header_(header_of(plan, settings, workbench)),
         held_(settings.resume ? Journal::held(settings.output) : std::nullopt),
         journal_(settings.output, header_, settings.resume) {
     if (held_) {
