@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,13 +90,78 @@ void set_scheduler(const std::string& sched) {
 
 void wake_all(std::atomic<std::uint32_t>& word) { futex_wake(word, INT_MAX); }
 
+// ---- the edges of the timed part ----
+
+// From the roles to the caller of launch(). The kernel puts the sender's process number into each message, as
+// the receiver's namespace has it (unix(7), SCM_CREDENTIALS).
+class EdgeChannel {
+ public:
+  explicit EdgeChannel(std::size_t roles) : role_pids_(roles, -1) {
+    std::array<int, 2> ends;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+      fail("socketpair for the edges of the timed part");
+    }
+    callers_.reset(ends[0]);
+    roles_.reset(ends[1]);
+    const int on = 1;
+    if (setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) fail("setsockopt(SO_PASSCRED)");
+  }
+
+  struct Note {
+    std::uint32_t role;
+    enum class About : std::uint32_t { arrival, begin, end } about;
+  };
+  void send(Note note) const {
+    if (::send(roles_.get(), &note, sizeof note, MSG_NOSIGNAL) != sizeof note) {
+      fail("send of an edge of the timed part");
+    }
+  }
+
+  int callers_end() const { return callers_.get(); }
+  void keep_callers_end() { roles_.reset(); }
+  // By the caller, when its end is readable: the edge that the lead is at; nullopt for anything else.
+  std::optional<TimedEdge> receive() {
+    Note note;
+    iovec data{&note, sizeof note};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control;
+    msghdr message{.msg_name = nullptr,
+                   .msg_namelen = 0,
+                   .msg_iov = &data,
+                   .msg_iovlen = 1,
+                   .msg_control = control.data(),
+                   .msg_controllen = control.size(),
+                   .msg_flags = 0};
+    const ssize_t got = recvmsg(callers_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0) return std::nullopt;
+    if (got != sizeof note) {
+      callers_.reset();  // every role has ended
+      return std::nullopt;
+    }
+    const cmsghdr* const credentials = CMSG_FIRSTHDR(&message);
+    if (note.about == Note::About::arrival && credentials != nullptr &&
+        credentials->cmsg_type == SCM_CREDENTIALS) {
+      ucred sender;
+      std::memcpy(&sender, CMSG_DATA(credentials), sizeof sender);
+      role_pids_.at(note.role) = sender.pid;
+    }
+    if (note.about == Note::About::arrival) return std::nullopt;
+    return note.about == Note::About::begin ? TimedEdge::begin : TimedEdge::end;
+  }
+  const std::vector<pid_t>& role_pids() const { return role_pids_; }
+
+ private:
+  std::vector<pid_t> role_pids_;
+  Descriptor callers_, roles_;
+};
+
 // ---- the role ----
 
 // Of the role that this process is; nullptr in all others.
 const LaunchSpec* own_spec = nullptr;
+const EdgeChannel* own_edges = nullptr;
 
 [[noreturn]] void role_main(const LaunchSpec& spec, Work& work, LaunchBoard& launch_board, unsigned index,
-                            std::vector<Meeting>& meetings, int arrivals_fd) {
+                            std::vector<Meeting>& meetings, int arrivals_fd, const EdgeChannel* edges) {
   RoleBoard& board = launch_board.roles[index];
   const auto end_as = [&](RoleState state, const char* reason) {
     copy_text(board.failure, reason);
@@ -104,6 +170,8 @@ const LaunchSpec* own_spec = nullptr;
   };
   try {
     own_spec = &spec;
+    own_edges = edges;
+    if (edges != nullptr) edges->send({index, EdgeChannel::Note::About::arrival});
     const std::unique_ptr<TimedPartObserver> examination = begin_examination(spec.examine, board.examination);
     timed_part_observer = examination.get();
     set_scheduler(spec.sched);
@@ -164,7 +232,7 @@ class Watch {
     if (!signals_ || !arrivals_) fail("signalfd or eventfd for the launch");
   }
 
-  void fork_roles(Work& work, std::vector<Meeting>& meetings) {
+  void fork_roles(Work& work, std::vector<Meeting>& meetings, const EdgeChannel* edges) {
     const pid_t parent = getpid();
     for (unsigned index = 0; index < spec_.roles.size(); ++index) {
       const pid_t pid = fork();
@@ -172,7 +240,7 @@ class Watch {
       if (pid == 0) {
         die_with_parent(parent);
         sigprocmask(SIG_SETMASK, &old_signals_, nullptr);
-        role_main(spec_, work, board_, index, meetings, arrivals_.get());
+        role_main(spec_, work, board_, index, meetings, arrivals_.get(), edges);
       }
       pids_[index] = pid;
     }
@@ -203,6 +271,7 @@ class Watch {
         if (seen[role] != progress_of(role)) moved_at_ns = now_ns();
         seen[role] = progress_of(role);
       }
+      if (board_.at_edge.load(std::memory_order_relaxed) != 0) moved_at_ns = now_ns();
       if (now_ns() - moved_at_ns > static_cast<std::uint64_t>(spec_.stall_s * 1e9)) return stalled();
     }
     return std::nullopt;
@@ -367,7 +436,8 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
   return meetings;
 }
 
-[[noreturn]] void parent_main(const LaunchSpec& spec, Work& work, LaunchBoard& board, int lifeline) {
+[[noreturn]] void parent_main(const LaunchSpec& spec, Work& work, LaunchBoard& board, int lifeline,
+                              const EdgeChannel* edges) {
   ignore_signals();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   int status = 0;
@@ -383,7 +453,7 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
     try {
       work.build(directory.path());
       Watch watch(spec, board);
-      watch.fork_roles(work, meetings);
+      watch.fork_roles(work, meetings, edges);
       std::optional<LaunchFailure> failure = watch.until_opened(lifeline);
       work.drop();
       if (!failure) {
@@ -407,7 +477,8 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
 }
 
 // Process outside the new namespaces that holds their first process. Its end is the end of all of them.
-[[noreturn]] void keeper_main(const LaunchSpec& spec, Work& work, LaunchBoard& board, int lifeline) {
+[[noreturn]] void keeper_main(const LaunchSpec& spec, Work& work, LaunchBoard& board, int lifeline,
+                              const EdgeChannel* edges) {
   ignore_signals();
   try {
     enter_isolation(spec.isolation);
@@ -415,7 +486,7 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
     if (parent < 0) fail("fork into the new PID namespace");
     if (parent == 0) {
       die_with_parent(0);  // the keeper has no number in here; the lifeline covers the gap
-      parent_main(spec, work, board, lifeline);
+      parent_main(spec, work, board, lifeline, edges);
     }
     int status = 0;
     while (waitpid(parent, &status, 0) < 0 && errno == EINTR) {
@@ -441,12 +512,27 @@ void Role::keep_limit(const std::optional<CapacityFacts::Limit>& limit) {
   copy_text(own.limit_source, limit->source);
 }
 
+void Role::pass(TimedEdge edge) {
+  if (own_edges == nullptr) return;
+  LaunchBoard& shared = *launch_;
+  const std::uint32_t passed = shared.edges_passed.load(std::memory_order_acquire);
+  shared.at_edge.store(1, std::memory_order_relaxed);
+  using About = EdgeChannel::Note::About;
+  own_edges->send({index_, edge == TimedEdge::begin ? About::begin : About::end});
+  while (shared.edges_passed.load(std::memory_order_acquire) == passed) {
+    futex_wait(shared.edges_passed, passed);
+  }
+  shared.at_edge.store(0, std::memory_order_relaxed);
+}
+
 // The phase fields are plain: they are written before `phase` is released and read after it is acquired, and
 // the lead writes the next ones only after every follower has left.
 void Role::announce(Phase phase) {
   LaunchBoard& shared = *launch_;
-  if (phase.kind == PhaseKind::timed && own_spec != nullptr && own_spec->watch != nullptr) {
-    shared.before_timed = own_spec->watch->read(SystemWatch::Look::before);
+  if (phase.kind == PhaseKind::timed) {
+    pass(TimedEdge::begin);
+    if (own_spec != nullptr && own_spec->watch != nullptr)
+      shared.before_timed = own_spec->watch->read(SystemWatch::Look::before);
   }
   shared.phase_kind = phase.kind;
   shared.phase_messages = phase.messages;
@@ -463,9 +549,10 @@ void Role::conclude() {
   for (std::uint32_t left; (left = launch_->left.load(std::memory_order_acquire)) + 1 < roles_;) {
     futex_wait(launch_->left, left);
   }
-  if (launch_->phase_kind == PhaseKind::timed && own_spec != nullptr && own_spec->watch != nullptr) {
+  if (launch_->phase_kind != PhaseKind::timed) return;
+  if (own_spec != nullptr && own_spec->watch != nullptr)
     launch_->after_timed = own_spec->watch->read(SystemWatch::Look::after);
-  }
+  pass(TimedEdge::end);
 }
 
 Phase Role::next_phase() {
@@ -506,6 +593,8 @@ std::optional<LaunchFailure> launch(const LaunchSpec& spec, Work& work, LaunchBo
   static_cast<void>(align_clock());  // what it was before this launch is no longer of interest
   auto [lifeline_read, lifeline_write] = make_pipe("the launch's lifeline");
   auto [ended_read, ended_write] = make_pipe("the launch's end");
+  std::optional<EdgeChannel> edges;
+  if (spec.at_edge) edges.emplace(spec.roles.size());
   const pid_t runner = getpid();
   const pid_t child = fork();
   if (child < 0) fail("fork of the launch");
@@ -513,20 +602,30 @@ std::optional<LaunchFailure> launch(const LaunchSpec& spec, Work& work, LaunchBo
     die_with_parent(runner);
     lifeline_write.reset();
     ended_read.reset();
-    if (spec.isolation.namespaces) keeper_main(spec, work, board, lifeline_read.get());
+    const EdgeChannel* const roles_edges = edges ? &*edges : nullptr;
+    if (spec.isolation.namespaces) keeper_main(spec, work, board, lifeline_read.get(), roles_edges);
     // Without namespaces the parent must outlive a killed runner for as long as it takes to remove what it
     // made.
     prctl(PR_SET_PDEATHSIG, 0);
-    parent_main(spec, work, board, lifeline_read.get());
+    parent_main(spec, work, board, lifeline_read.get(), roles_edges);
   }
   lifeline_read.reset();
   ended_write.reset();
+  if (edges) edges->keep_callers_end();
 
-  std::array<pollfd, 2> events{pollfd{ended_read.get(), POLLIN, 0}, pollfd{spec.interrupt_fd, POLLIN, 0}};
+  std::array<pollfd, 3> events{pollfd{ended_read.get(), POLLIN, 0}, pollfd{spec.interrupt_fd, POLLIN, 0},
+                               pollfd{edges ? edges->callers_end() : -1, POLLIN, 0}};
   while (poll(events.data(), events.size(), -1) < 0 || events[0].revents == 0) {
     if (events[1].revents != 0) {
       lifeline_write.reset();
-      events[1].fd = -1;
+      events[1].fd = events[2].fd = -1;
+    } else if (events[2].revents != 0) {
+      if (const std::optional<TimedEdge> edge = edges->receive()) {
+        spec.at_edge(*edge, edges->role_pids());
+        board.edges_passed.fetch_add(1, std::memory_order_release);
+        wake_all(board.edges_passed);
+      }
+      events[2].fd = edges->callers_end();
     }
   }
   int status = 0;

@@ -10,6 +10,8 @@
 // its parent's death (PR_SET_PDEATHSIG).
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -51,6 +53,9 @@ struct Phase {
   PhaseKind kind;
   std::uint64_t messages;
 };
+
+// Just before the timed part, and just after all have left it.
+enum class TimedEdge : std::uint8_t { begin, end };
 
 // ---- Memory shared by the processes of a launch. Plain data and lock-free atomics only. ----
 
@@ -112,6 +117,8 @@ struct LaunchBoard {
   CacheLinePair cache_line;
   double cache_line_round_trip_ns;  // 0 = not measured
   SystemCounters before_timed, after_timed;
+  std::atomic<std::uint32_t> at_edge;       // 1 while the lead waits for LaunchSpec::at_edge to return
+  std::atomic<std::uint32_t> edges_passed;  // futex: how often it has returned
   MeetingTable meetings[max_links];
   RoleBoard roles[max_roles];
 };
@@ -148,6 +155,8 @@ class Role {
   void leave();
 
  private:
+  void pass(TimedEdge edge);
+
   unsigned index_;
   unsigned roles_;
   std::uint32_t phase_ = 0;
@@ -184,6 +193,10 @@ struct LaunchSpec {
   std::function<Granted(const std::vector<int>& asked_pus)> bind = {};
   // What to look at around the timed part; not owned. nullptr: nothing.
   const SystemWatch* watch = nullptr;
+  // Called in the process that called launch(), outside all namespaces, while the lead waits for it at either
+  // edge; it gets the roles' process numbers as they are there. May take its time, must not throw. Not called
+  // once the launch was interrupted.
+  std::function<void(TimedEdge edge, const std::vector<pid_t>& roles)> at_edge = {};
   // For a launch that is not timed: what to look at in the roles during their timed part.
   Examine examine = Examine::nothing;
   int interrupt_fd = -1;  // readable = give up: the launch ends as failed with "interrupted"

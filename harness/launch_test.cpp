@@ -302,24 +302,50 @@ TEST_P(Launch, CountsHardwareEventsOrSaysWhyNot) {
   EXPECT_TRUE(!found.known[1] || found.events[1] > 0);
 }
 
+// Two roles or more; the others keep when they were in the timed part.
+void go_through_every_phase(Role& role) {
+  if (role.index() == 0) {
+    for (const PhaseKind kind : {PhaseKind::warm_up, PhaseKind::timed, PhaseKind::drain}) {
+      role.announce({kind, 1});
+      role.conclude();
+    }
+    return;
+  }
+  for (;;) {
+    const Phase phase = role.next_phase();
+    role.enter();
+    if (phase.kind == PhaseKind::timed) role.board().begin_ns = now_ns();
+    role.leave();
+    if (phase.kind == PhaseKind::drain) return;
+  }
+}
+
+TEST_P(Launch, LetsItsCallerActAtBothEdgesOfTheTimedPart) {
+  TestWork work;
+  work.on_run = go_through_every_phase;
+  const SystemWatch watch({0});
+  const SharedLaunchBoard board;
+  LaunchSpec plan = spec(3);
+  plan.watch = &watch;
+  plan.stall_s = 0.8;  // which the caller may take longer than
+  std::vector<TimedEdge> edges;
+  plan.at_edge = [&](TimedEdge edge, const std::vector<pid_t>& roles) {
+    edges.push_back(edge);
+    EXPECT_EQ(board->before_timed.at_ns != 0, edge == TimedEdge::end);
+    EXPECT_EQ(board->after_timed.at_ns != 0, edge == TimedEdge::end);
+    for (unsigned role = 1; role < 3; ++role)
+      EXPECT_EQ(board->roles[role].begin_ns != 0, edge == TimedEdge::end);
+    EXPECT_EQ(std::set(roles.begin(), roles.end()).size(), 3u);
+    for (const pid_t role : roles) EXPECT_EQ(kill(role, 0), 0) << role;
+    if (edge == TimedEdge::begin) usleep(1'300'000);
+  };
+  EXPECT_EQ(outcome_of(plan, work, *board), "");
+  EXPECT_THAT(edges, ElementsAre(TimedEdge::begin, TimedEdge::end));
+}
+
 TEST_P(Launch, LooksAtTheSystemAroundTheTimedPart) {
   TestWork work;
-  work.on_run = [](Role& role) {
-    if (role.index() == 0) {
-      for (const PhaseKind kind : {PhaseKind::warm_up, PhaseKind::timed, PhaseKind::drain}) {
-        role.announce({kind, 1});
-        role.conclude();
-      }
-      return;
-    }
-    for (;;) {
-      const Phase phase = role.next_phase();
-      role.enter();
-      if (phase.kind == PhaseKind::timed) role.board().begin_ns = now_ns();
-      role.leave();
-      if (phase.kind == PhaseKind::drain) return;
-    }
-  };
+  work.on_run = go_through_every_phase;
   const SystemWatch watch({0});
   const SharedLaunchBoard board;
   LaunchSpec plan = spec(2);

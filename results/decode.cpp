@@ -220,6 +220,11 @@ LaunchRecord decode_launch(const JsonNode& entry) {
   }
   if (const auto examination = node.find("examination"))
     launch.examination = decode_examination(*examination);
+  if (const auto hooks = node.find("hooks")) {
+    launch.hooks = list_of<HookRun>(*hooks, [](const JsonNode& hook) {
+      return HookRun{hook.at("option").text(), hook.at("took_ns").whole_number(), hook.at("problem").text()};
+    });
+  }
   if (const auto observations = node.find("observations")) {
     for (const JsonNode& each : observations->items()) {
       measurement.observations.push_back(
@@ -336,6 +341,8 @@ RunHeader decode_header(const JsonNode& ours, const JsonNode& context) {
   header.min_time_ns = run.at("min_time_ns").whole_number();
   header.command_line = texts(run.at("command_line"));
   header.started = run.at("started").text();
+  if (const auto command = run.find("on_start")) header.on_start = command->text();
+  if (const auto command = run.find("on_end")) header.on_end = command->text();
   header.machine = decode_machine(ours.at("machine"));
   if (const auto transports = ours.find("transports")) {
     header.transports = list_of<TransportFacts>(*transports, decode_transport);

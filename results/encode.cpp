@@ -217,6 +217,12 @@ Json encode(const LaunchRecord& launch) {
                  {"verdict", encode(measurement.verdict)}};
   if (measurement.disturbance) record["disturbance"] = encode(*measurement.disturbance);
   if (launch.examination) record["examination"] = encode(*launch.examination);
+  if (!launch.hooks.empty()) {
+    Json hooks = Json::array();
+    for (const HookRun& hook : launch.hooks)
+      hooks.push_back({{"option", hook.option}, {"took_ns", hook.took_ns}, {"problem", hook.problem}});
+    record["hooks"] = std::move(hooks);
+  }
   if (!measurement.observations.empty()) record["observations"] = encode(measurement.observations);
   if (!measurement.further_distributions.empty()) {
     Json further = Json::array();
@@ -360,12 +366,15 @@ Json context(const RunHeader& header) {
 }
 
 Json asked(const RunHeader& header) {
-  return {{"suite", header.suite},
-          {"seed", header.seed},
-          {"launches", header.launches},
-          {"min_time_ns", header.min_time_ns},
-          {"command_line", header.command_line},
-          {"started", header.started}};
+  Json all = {{"suite", header.suite},
+              {"seed", header.seed},
+              {"launches", header.launches},
+              {"min_time_ns", header.min_time_ns},
+              {"command_line", header.command_line},
+              {"started", header.started}};
+  if (header.on_start) all["on_start"] = *header.on_start;
+  if (header.on_end) all["on_end"] = *header.on_end;
+  return all;
 }
 
 Json encode(const Statistic& statistic, std::string_view what) {

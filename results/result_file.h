@@ -29,9 +29,10 @@ struct RunHeader {
   std::string version;  // of ipcmark
   std::string suite;
   std::uint64_t seed = 0;
-  unsigned launches = 0;                  // asked for each case
-  std::uint64_t min_time_ns = 0;          // asked for the timed part of a launch
-  std::vector<std::string> command_line;  // argv, the program first
+  unsigned launches = 0;                            // asked for each case
+  std::uint64_t min_time_ns = 0;                    // asked for the timed part of a launch
+  std::vector<std::string> command_line;            // argv, the program first
+  std::optional<std::string> on_start{}, on_end{};  // the user's commands around each timed part
   std::string started;
   std::string executable;
   std::vector<double> load_avg;  // 1, 5 and 15 minutes
@@ -43,6 +44,13 @@ struct RunHeader {
   std::vector<TransportFacts> transports;  // those of the plan's cases, by name
 };
 
+// A command of the user's that ran just before or after the timed part.
+struct HookRun {
+  std::string option;  // --on-start | --on-end
+  std::uint64_t took_ns = 0;
+  std::string problem;  // empty: it ended with status 0
+};
+
 // One launch that was measured. Where measurement.limit is set it is what the file keeps; a reader finds it
 // in capacity.limit.
 struct LaunchRecord {
@@ -52,6 +60,7 @@ struct LaunchRecord {
   std::uint64_t order = 0;  // position within the whole run, from 1
   std::string started;
   std::optional<CostExamination> examination;  // of the case: with its first launch, if made at all
+  std::vector<HookRun> hooks;
   Measurement measurement;
 };
 

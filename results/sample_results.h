@@ -117,6 +117,7 @@ inline LaunchRecord ping_pong_launch(unsigned round, double slower, std::mt19937
 inline LaunchRecord stream_launch(unsigned round, double slower, std::mt19937_64& random) {
   LaunchRecord launch;
   launch.benchmark_case = stream_over_ring();
+  launch.hooks = {{"--on-start", 120'000'000, ""}, {"--on-end", 3'000'000, "exit status 1"}};
   launch.capacity.fits_min = launch.capacity.fits_max = 64;
   launch.capacity.fits_is_lower_bound = true;
   launch.capacity.note = "resume_after: a ring has no blocked sender to wake";
@@ -153,6 +154,8 @@ inline RunHeader header() {
   header.seed = 18446744073709551615U;  // the largest must survive JSON
   header.min_time_ns = 120'000'000;
   header.command_line = {"ipcmark", "run", "--suite", "quick", "-o", "a \"quoted\" name.json"};
+  header.on_start = "perf record -C $IPCMARK_CPUS -o \"perf.$IPCMARK_ROUND\" & echo $! >pid";
+  header.on_end = "kill -INT $(cat pid)";
   header.started = "2026-01-02T03:04:05+00:00";
   header.executable = "/usr/bin/ipcmark";
   header.load_avg = {0.5, 0.25, 0.125};

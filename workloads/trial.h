@@ -1,6 +1,7 @@
 // One trial: one case launched once, measured and judged.
 #pragma once
 
+#include <functional>
 #include <variant>
 
 #include "harness/launch.h"
@@ -14,6 +15,10 @@ struct TrialContext {
   const Topology& topology;
   const Isolation& isolation;  // as probed for the case's limits
   int interrupt_fd = -1;       // readable = give up
+  // As LaunchSpec::at_edge, of timed launches alone; also told the processors that the roles use (OS
+  // indexes).
+  std::function<void(TimedEdge edge, const std::vector<pid_t>& roles, const std::vector<int>& os_processors)>
+      at_edge = {};
 };
 
 using TrialOutcome = std::variant<Measurement, LaunchFailure>;

@@ -141,6 +141,8 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
   const RunSettings settings{.output = output,
                              .resume = options.resume,
                              .time_limit_ns = options.time_limit_ns,
+                             .on_start = options.on_start,
+                             .on_end = options.on_end,
                              .context = options.context,
                              .command_line = command_line};
   ProgressPrinter progress(stderr);

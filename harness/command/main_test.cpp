@@ -172,6 +172,20 @@ TEST_F(Program, PutsACasesExaminationWithItsFirstLaunchAlone) {
   EXPECT_LT(examined, result.find("\"repetition_index\":1"));
 }
 
+TEST_F(Program, RunsHooksAroundEachTimedPartAndTellsWhatFailsOnce) {
+  const Ended ended =
+      run("run --transport pipe --workload stream --launches 2 --min-time 1ms --quiet -o x.json "
+          "--on-start 'echo start $IPCMARK_ROUND >>hooks; for p in $(echo $IPCMARK_PIDS | tr , \" \"); do "
+          "kill -0 $p "
+          "|| echo $p is nobody >>hooks; done' --on-end 'echo end >>hooks; exit 3'");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(text_of(path("hooks")), "start 1\nend\nstart 2\nend\n");
+  EXPECT_EQ(ended.err, "ipcmark: --on-end: exit status 3 (told once; the result has it for each launch)\n");
+  const std::string result = text_of(path("x.json"));
+  EXPECT_THAT(result, HasSubstr("\"on_end\": \"echo end >>hooks; exit 3\""));
+  EXPECT_THAT(result, HasSubstr("\"problem\":\"exit status 3\""));
+}
+
 TEST_F(Program, SaysNothingToPeopleWhenQuiet) {
   const Ended ended =
       run("run --transport pipe --workload stream --launches 1 --min-time 1ms --quiet -o x.json");

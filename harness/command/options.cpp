@@ -318,7 +318,7 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
 
   RunOptions run;
   CaseTexts texts;
-  std::string time_limit, output;
+  std::string time_limit, output, on_start, on_end;
   CLI::App& run_command = *app.add_subcommand("run", "measure this machine");
   add_case_options(run_command, texts);
   run_command.add_option("--time-limit", time_limit, "launch nothing more after this time")
@@ -326,6 +326,13 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
   run_command.add_flag("--dry-run", run.dry_run, "print the cases and the estimated time");
   run_command.add_option("-o,--output", output, "result file (./ipcmark-SUITE-TIME.json)")->type_name("FILE");
   run_command.add_flag("--resume", run.resume, "go on where FILE's run stopped");
+  run_command
+      .add_option(
+          "--on-start", on_start,
+          "shell command just before each timed part, with IPCMARK_PIDS, _CPUS, _CASE, _ROUND; at most "
+          "30 s, but what it leaves running is its own")
+      ->type_name("CMD");
+  run_command.add_option("--on-end", on_end, "likewise just after it")->type_name("CMD");
   run_command.add_flag("--quiet", run.quiet, "no progress, no lines");
   run_command.footer(
       "Also --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_repetitions=N, "
@@ -416,6 +423,8 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
     run.cases = understand(texts, known);
     run.time_limit_ns = parse_duration_option("--time-limit", time_limit);
     if (!output.empty()) run.output = output;
+    if (!on_start.empty()) run.on_start = on_start;
+    if (!on_end.empty()) run.on_end = on_end;
     if (run.resume && !run.output) throw UsageError("--resume: needs -o FILE, the result file to go on with");
     return run;
   }

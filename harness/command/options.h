@@ -61,6 +61,7 @@ struct RunOptions {
   std::optional<std::string> output;
   bool resume = false;
   bool quiet = false;
+  std::optional<std::string> on_start, on_end;  // shell commands
   std::vector<NamedValue> context;
 };
 

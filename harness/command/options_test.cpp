@@ -81,6 +81,9 @@ TEST(Options, OfARunAreAllTaken) {
                                              "--dry-run",
                                              "-o",
                                              "x.json",
+                                             "--on-start",
+                                             "perf stat -p $IPCMARK_PIDS & echo $! >pid",
+                                             "--on-end=kill -INT $(cat pid)",
                                              "--resume",
                                              "--quiet"});
   const Narrowing& narrowing = run.cases.narrowing;
@@ -103,6 +106,8 @@ TEST(Options, OfARunAreAllTaken) {
   EXPECT_EQ(run.time_limit_ns, 60'000'000'000u);
   EXPECT_EQ(run.cases.seed, 7u);
   EXPECT_EQ(run.output, "x.json");
+  EXPECT_EQ(run.on_start, "perf stat -p $IPCMARK_PIDS & echo $! >pid");
+  EXPECT_EQ(run.on_end, "kill -INT $(cat pid)");
   EXPECT_TRUE(run.dry_run && run.resume && run.quiet);
 }
 

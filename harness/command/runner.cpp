@@ -14,6 +14,7 @@
 
 #include "harness/build_info.h"
 #include "harness/clock.h"
+#include "harness/command/hooks.h"
 #include "harness/command/interruption.h"
 #include "harness/command/list.h"
 #include "harness/command/reporter.h"
@@ -67,6 +68,8 @@ RunHeader header_of(const Plan& plan, const RunSettings& settings, const Workben
                    .launches = plan.launches,
                    .min_time_ns = plan.min_time_ns,
                    .command_line = settings.command_line,
+                   .on_start = settings.on_start,
+                   .on_end = settings.on_end,
                    .started = iso_time_now(),
                    .executable = "ipcmark",
                    .load_avg = std::vector<double>(3),
@@ -264,7 +267,19 @@ class Run {
   void measure(const PlannedCase& planned, unsigned round) {
     if (rounds_begun_ns_ == 0) rounds_begun_ns_ = now_ns();
     tell(planned);
-    const TrialContext context = workbench_.context(planned.benchmark_case, interruption_.fd());
+    TrialContext context = workbench_.context(planned.benchmark_case, interruption_.fd());
+    std::vector<HookRun> hooks;
+    if (settings_.on_start || settings_.on_end) {
+      context.at_edge = [&](TimedEdge edge, const std::vector<pid_t>& roles,
+                            const std::vector<int>& os_processors) {
+        const bool start = edge == TimedEdge::begin;
+        const std::optional<std::string>& command = start ? settings_.on_start : settings_.on_end;
+        if (!command) return;
+        hooks.push_back(run_hook(start ? "--on-start" : "--on-end", *command,
+                                 {planned.id, round, roles, os_processors}, interruption_.fd()));
+        warn_of(hooks.back());
+      };
+    }
     const std::string started = iso_time_now();
     TrialOutcome outcome = run_as_benchmark(planned.id, [&] {
       // One seed a round: all cases of it have the same arrivals.
@@ -296,6 +311,7 @@ class Run {
                           .order = ++order_,
                           .started = started,
                           .examination = {},
+                          .hooks = hooks,
                           .measurement = measurement};
       if (auto examined = examinations_.extract(planned.id))
         record.examination = std::move(examined.mapped());
@@ -303,6 +319,12 @@ class Run {
     }
     ++launches_done_;
     ++launches_timed_;
+  }
+
+  // Each problem once: what fails in one launch mostly fails in all.
+  void warn_of(const HookRun& hook) {
+    if (hook.problem.empty() || !told_.insert(hook.option + hook.problem).second) return;
+    warn_(fmt::format("{}: {} (told once; the result has it for each launch)", hook.option, hook.problem));
   }
 
   const Plan& plan_;
@@ -320,6 +342,7 @@ class Run {
   std::set<std::string> out_;                       // cases that failed their verification or are unsupported
   std::map<ProbeKey, CapacityFacts> capacities_;
   std::map<std::string, CostExamination> examinations_;  // of cases that have no launch on record yet
+  std::set<std::string> told_;                           // problems of hooks
   std::string counters_refusal_;                         // why there are no hardware counters on this machine
   std::string stage_;
   std::uint64_t order_ = 0;

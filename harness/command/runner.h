@@ -19,7 +19,8 @@ struct RunSettings {
   std::string output;  // the result file
   bool resume = false;
   std::optional<std::uint64_t> time_limit_ns;
-  std::vector<NamedValue> context;  // --benchmark_context
+  std::optional<std::string> on_start, on_end;  // harness/command/hooks.h
+  std::vector<NamedValue> context;              // --benchmark_context
   std::vector<std::string> command_line;
 };
 

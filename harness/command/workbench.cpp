@@ -35,7 +35,7 @@ const Isolation& Workbench::isolation(Limits limits) {
 }
 
 TrialContext Workbench::context(const Case& benchmark_case, int interrupt_fd) {
-  return {topology_, isolation(benchmark_case.limits), interrupt_fd};
+  return {.topology = topology_, .isolation = isolation(benchmark_case.limits), .interrupt_fd = interrupt_fd};
 }
 
 namespace {
