@@ -524,6 +524,22 @@ Placement resolve(const Topology& topology, std::string_view placement, unsigned
   throw Unsupported(missing(topology, placement, request.alternatives));
 }
 
+std::vector<int> representative_pus(const Topology& topology, std::size_t most) {
+  std::vector<int> chosen = allowed_indexes(topology);
+  if (chosen.size() <= most) return chosen;
+  chosen.clear();
+  const auto choose = [&](int pu) {
+    if (chosen.size() < most && std::ranges::find(chosen, pu) == chosen.end()) chosen.push_back(pu);
+  };
+  for (const PlacementClass wanted : topology.classes()) {
+    const std::vector<int> turn = mutual_pus(topology, wanted);
+    for (const int pu : std::span(turn).first(std::min<std::size_t>(2, turn.size()))) choose(pu);
+  }
+  for (const int pu : neighbourhood(topology, chosen.front(), PlacementClass::unpinned)) choose(pu);
+  std::ranges::sort(chosen);
+  return chosen;
+}
+
 Binding read_binding(const Topology& topology) {
   const Impl& impl = topology.impl();
   Binding binding;

@@ -143,6 +143,10 @@ struct Placement {
 // lacks or this process may not use, and for zero roles.
 Placement resolve(const Topology& topology, std::string_view placement, unsigned roles);
 
+// The PUs between any two of which a map of the machine is drawn, ascending: all that are allowed, or `most`
+// of them that show every class: the first pair of each, then PUs as far from those before as there are.
+std::vector<int> representative_pus(const Topology& topology, std::size_t most = 16);
+
 // What the kernel granted, read back from it.
 struct Binding {
   std::vector<int> granted_pus;  // the affinity mask

@@ -411,6 +411,26 @@ TEST(Resolve, PrefersTheMostCapableKindOfCore) {
   EXPECT_EQ(resolve(phone, "same_l3", 3).role_pus, (Pus{{4}, {5}, {2}}));
 }
 
+TEST(RepresentativePus, AreAllWhereTheyAreFew) {
+  EXPECT_THAT(representative_pus(Topology::synthetic("pack:2 [numa] core:2 pu:2")),
+              ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+TEST(RepresentativePus, OfALargeMachineShowEveryClassAndReachEveryPackage) {
+  const Topology large = Topology::synthetic("pack:2 group:2 [numa] l3:4 l2:2 core:4 pu:2");
+  const std::vector<int> pus = representative_pus(large);
+  EXPECT_EQ(pus.size(), 16u);
+  EXPECT_TRUE(std::ranges::is_sorted(pus));
+  std::set<PlacementClass> classes;
+  for (const int a : pus) {
+    for (const int b : pus) classes.insert(large.closest_shared(a, b));
+  }
+  EXPECT_EQ(std::vector(classes.begin(), classes.end()), large.classes());
+  std::set<int> nodes;
+  for (const int pu : pus) nodes.insert(large.pus()[static_cast<std::size_t>(pu)].numa_node);
+  EXPECT_EQ(nodes.size(), 4u);
+}
+
 TEST(Binding, RefusesATopologyOfAnotherMachine) {
   EXPECT_THROW(bind_this_process(Topology::synthetic(kLaptop), std::vector{0}), std::invalid_argument);
 }

@@ -365,8 +365,8 @@ class Planner {
   std::vector<Place> places(const std::vector<PlacementChoice>& choices, unsigned roles) {
     std::vector<Place> places;
     for (const PlacementChoice& choice : choices) {
-      const std::string asked = to_string(choice);
-      add_once(places, Place{asked, place(asked, roles)});
+      for (const std::string& asked : choice.every ? inputs_.every_placement : std::vector{to_string(choice)})
+        add_once(places, Place{asked, place(asked, roles)});
     }
     return places;
   }

@@ -35,6 +35,7 @@ struct PlanInputs {
   std::function<std::string(const Case&)> unfit;
   // A placement as harness/placement.h reads it ("same_l3|same_package", "0+1"), and the number of roles.
   std::function<PlacementAnswer(std::string_view placement, unsigned roles)> place;
+  std::vector<std::string> every_placement;  // what * stands for
   // The links that a launch of this case makes, each as a case that has such a one.
   std::function<std::vector<Case>(const Case&)> links = [](const Case& c) { return std::vector{c}; };
   // For each of these cases, empty, or the reason why this machine or this mechanism does not give its link.

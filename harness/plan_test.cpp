@@ -118,6 +118,22 @@ WaitChoice wait(std::string_view text) { return parse_wait_choice(text).value();
 AccessChoice access(std::string_view text) { return parse_access_choice(text).value(); }
 PlacementChoice placement(std::string_view text) { return parse_placement_choice(text).value(); }
 
+TEST_F(PlanTest, AStarForThePlacementIsEveryTwoPus) {
+  grid().transports = {"pipe"};
+  grid().placements = {placement("*"), placement("0+1")};
+  inputs_.every_placement = {"0+0", "0+1", "1+1"};
+  inputs_.place = [](std::string_view asked, unsigned roles) -> PlacementAnswer {
+    return {std::string(asked), std::vector<std::vector<int>>(roles, {0}), ""};
+  };
+  const auto placements_of = [](const Plan& made) {
+    return each(made.cases, [](const Case& c) { return c.placement; });
+  };
+  EXPECT_THAT(placements_of(plan()), ElementsAre("0+0", "0+1", "1+1"));
+  Narrowing narrowing;
+  narrowing.placements = {placement("0+1")};
+  EXPECT_THAT(placements_of(plan(narrowing)), ElementsAre("0+1"));
+}
+
 TEST_F(PlanTest, AMixStandsInThePlaceOfEverySize) {
   grid().transports = {"pipe"};
   grid().message_bytes = {64, 1024};

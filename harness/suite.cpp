@@ -93,6 +93,7 @@ std::optional<AccessChoice> parse_access_choice(std::string_view text) {
 }
 
 std::optional<PlacementChoice> parse_placement_choice(std::string_view text) {
+  if (text == "*") return PlacementChoice{{}, true};
   try {
     parse_placement(text);
   } catch (const std::invalid_argument&) {
@@ -113,6 +114,8 @@ bool valid_sched(std::string_view text) {
 
 std::string to_string(const WaitChoice& choice) { return choice_text(choice); }
 std::string to_string(const AccessChoice& choice) { return choice_text(choice); }
-std::string to_string(const PlacementChoice& choice) { return join(choice.first_of, "|"); }
+std::string to_string(const PlacementChoice& choice) {
+  return choice.every ? "*" : join(choice.first_of, "|");
+}
 
 }  // namespace ipcmark

@@ -20,6 +20,8 @@
 //         "wait":      ["*", "spin+block"],         parse_wait_choice; ["block|futex|spin"] when absent
 //         "access":    ["copy", "loan+copy"],       parse_access_choice; ["copy"] when absent
 //         "placement": ["same_l3|same_package"],    parse_placement_choice; default_placement() when absent
+//                                                   ("*" = every two of representative_pus(), see
+//                                                   placement.h)
 //         "touch": "full",                          full | header; full when absent
 //         "limits": "host",                         host | raised; host when absent
 //         "sched": "other",                         other | fifo:N; other when absent
@@ -68,7 +70,7 @@ struct Choice {
 
 using WaitChoice = Choice<WaitPair>;
 using AccessChoice = Choice<AccessPair>;
-using PlacementChoice = Choice<std::string>;  // never `every`
+using PlacementChoice = Choice<std::string>;
 
 // Two cores that share an L3, else the nearest thing this machine has: what a reader means by "two processes"
 // when he says nothing else.
@@ -124,7 +126,7 @@ inline constexpr std::string_view accesses_allowed =
 std::optional<PlacementChoice> parse_placement_choice(std::string_view text);
 inline constexpr std::string_view placements_allowed =
     "same_pu, same_core, same_l2, same_l3, same_package, same_numa, cross_numa, cross_package, unpinned, "
-    "hwloc logical PU indexes (0+1), or alternatives a|b";
+    "hwloc logical PU indexes (0+1), alternatives a|b, or * for every two PUs";
 
 inline constexpr std::string_view capacities_allowed =
     "default, 0 (rendezvous), a number of messages, unbounded";

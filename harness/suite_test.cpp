@@ -33,11 +33,12 @@ TEST(Choices, AreOneEntryAlternativesOrEvery) {
   EXPECT_EQ(parse_placement_choice("same_l3|same_package"),
             (PlacementChoice{{"same_l3", "same_package"}, false}));
   EXPECT_EQ(parse_placement_choice("0+1"), (PlacementChoice{{"0+1"}, false}));
+  EXPECT_EQ(parse_placement_choice("*"), (PlacementChoice{{}, true}));
   for (const std::string_view bad :
        {"", "|", "block|", "sleep", "block+", "+block", "block+spin+spin", "*|block"}) {
     EXPECT_EQ(parse_wait_choice(bad), std::nullopt) << bad;
   }
-  for (const std::string_view bad : {"", "same", "same_l3|", "*", "0+", "-1"}) {
+  for (const std::string_view bad : {"", "same", "same_l3|", "*|0+1", "0+", "-1"}) {
     EXPECT_EQ(parse_placement_choice(bad), std::nullopt) << bad;
   }
 }

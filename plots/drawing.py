@@ -20,7 +20,9 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 import svg
 import units
-from figures import RENDEZVOUS, TRANSPORTS, UNBOUNDED, DotRow, Figure, Line, Panel, nines_text
+from matplotlib.patches import Polygon, Rectangle
+
+from figures import LEVELS, RENDEZVOUS, TRANSPORTS, UNBOUNDED, DotRow, Figure, HeatMap, Line, Panel, nines_text
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5c6670", "#e4e7eb", "#fffffe"
 
@@ -60,6 +62,21 @@ OTHER_COLOURS = (("#005f73", "#7fd0de"), ("#9b2226", "#f08f92"), ("#5b5b00", "#d
 OTHER_MARKERS = ("8", 6, 7, 4, 5)
 DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.8)), (0, (6, 2, 1.5, 2)), (0, (3, 3)))
 
+# From short to long times: each step stands out from its neighbours, and the longest most from the page. After ColorBrewer's
+# "Blues" (Brewer, colorbrewer2.org).
+HEAT = (  # (on light, on dark)
+    ("#eef4fb", "#1d2733"),
+    ("#dce9f6", "#22344a"),
+    ("#c3daee", "#274362"),
+    ("#a1c9e4", "#2c547d"),
+    ("#76b2d8", "#346a9c"),
+    ("#4d97c9", "#4a87bb"),
+    ("#2f7ab8", "#6ea6d2"),
+    ("#185ea2", "#9cc5e6"),
+    ("#083c7d", "#d3e7f8"),
+)
+HEAT_DARK = 5  # the first step on which the page's own colour reads better than its ink
+
 # The page's CSS defines these.
 VARIABLES = {
     INK: "--ink",
@@ -68,10 +85,12 @@ VARIABLES = {
     PAPER: "--paper",
     **{light: f"--series-{name}" for name, (light, _) in COLOURS.items()},
     **{light: f"--series-other-{i}" for i, (light, _) in enumerate(OTHER_COLOURS)},
+    **{light: f"--heat-{i}" for i, (light, _) in enumerate(HEAT)},
 }
 THEMES = {  # CSS variable -> (light, dark)
     **{f"--series-{name}": pair for name, pair in COLOURS.items()},
     **{f"--series-other-{i}": pair for i, pair in enumerate(OTHER_COLOURS)},
+    **{f"--heat-{i}": pair for i, pair in enumerate(HEAT)},
 }
 
 FONT = "DejaVu Sans"
@@ -710,6 +729,97 @@ def _draw_dot_column(canvas: Canvas, figure: Figure, column: int, rows, style: S
         _marks(axes, [(dot.value.value, y)], style.marker(row.transport), colour, hollow=dot.noisy)
 
 
+# --- maps -----------------------------------------------------------------------------------------------------------
+
+LARGEST_CELL = 84
+MAP_LEFT, MAP_TOP, MAP_BELOW = 40, 56, 66
+BORDERS = dict(zip(LEVELS, (3.2, 2.6, 2.0, 1.4, 0.9)))  # px
+
+
+def draw_maps(figure: Figure, layout: Layout, footer: list[str]):
+    across = min(layout.columns, len(figure.maps))
+    span = layout.width / across
+    side = min(span - MAP_LEFT - 24, LARGEST_CELL * max(len(one.pus) for one in figure.maps))
+    head = _head_height(figure, layout)
+    bands = math.ceil(len(figure.maps) / across)
+    band_height = MAP_TOP + side + MAP_BELOW
+    canvas = Canvas(layout.width, head + bands * band_height + (16 * len(footer) + 10 if layout.titled else 0))
+    _draw_head(canvas, figure, layout)
+    for number, one in enumerate(figure.maps):
+        band, place = divmod(number, across)
+        _draw_map(canvas, one, place * span, head + band * band_height, side)
+    if layout.titled:
+        _draw_footer(canvas, footer)
+    return canvas.figure
+
+
+def heat_limits(one: HeatMap) -> tuple[float, float]:
+    values = [cell.value.value for cell in one.cells]
+    return log_limits(values, 0)
+
+
+def heat_step(value: float, limits: tuple[float, float]) -> int:
+    return min(max(int(len(HEAT) * log_share(value, *limits)), 0), len(HEAT) - 1)
+
+
+def cell_texts(one: HeatMap) -> tuple[list[str], str]:
+    """Of every cell, in one unit, and that unit."""
+    factor, unit = units.scale_of_times(min(cell.value.value for cell in one.cells))
+    return [units.significant(cell.value.value / factor, 2 if cell.value.value < 100 * factor else 3) for cell in one.cells], unit
+
+
+def _draw_map(canvas: Canvas, one: HeatMap, left: float, top: float, side: float):
+    count = len(one.pus)
+    cell_px = side / count
+    limits = heat_limits(one)
+    texts, unit = cell_texts(one)
+    canvas.text(left + 4, top + 14, one.title, bold=True, size=13)
+    x0, y0 = left + MAP_LEFT, top + MAP_TOP
+    axes = canvas.axes(x0, y0, side, side)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_xlim(0, count)
+    axes.set_ylim(count, 0)
+    axes.xaxis.set_major_locator(NullLocator())
+    axes.yaxis.set_major_locator(NullLocator())
+    size = next((size for size in (12, 11, 10, 9) if max(text_width(text, size) for text in texts) + 4 <= cell_px), None)
+    for row in range(count):
+        for column in range(count):
+            axes.add_patch(Rectangle((column, row), 1, 1, facecolor="none", edgecolor=GRID, linewidth=0.6))
+    for cell, text in zip(one.cells, texts):
+        step = heat_step(cell.value.value, limits)
+        axes.add_patch(Rectangle((cell.column, cell.row), 1, 1, facecolor=HEAT[step][0], edgecolor=PAPER, linewidth=0.6))
+        ink = PAPER if step >= HEAT_DARK else INK
+        if cell.noisy:
+            corner = [(cell.column + 1, cell.row), (cell.column + 0.72, cell.row), (cell.column + 1, cell.row + 0.28)]
+            axes.add_patch(Polygon(corner, facecolor=ink, edgecolor="none"))
+        if size:
+            canvas.text(x0 + (cell.column + 0.5) * cell_px, y0 + (cell.row + 0.5) * cell_px, text, size=size, colour=ink,
+                        align="center")  # fmt: skip
+    for place, level in one.borders:
+        for ends in (([place, place], [0, count]), ([0, count], [place, place])):
+            axes.plot(*ends, color=INK, linewidth=BORDERS[level], clip_on=False, solid_capstyle="butt", zorder=4)
+    labels = [str(pu) for pu in one.pus]
+    every = math.ceil((max(map(text_width, labels)) + 6) / cell_px)
+    for place in range(0, count, every):
+        at = (place + 0.5) * cell_px
+        canvas.text(x0 + at, y0 - 12, labels[place], colour=MUTED, align="center")
+        canvas.text(x0 - 8, y0 + at, labels[place], colour=MUTED, align="right")
+    _draw_heat_key(canvas, limits, unit if size else "", x0, y0 + side + 18, side)
+
+
+def _draw_heat_key(canvas: Canvas, limits: tuple[float, float], unit: str, left: float, top: float, side: float):
+    """The steps with the times where the scale begins and ends; unit: of the figures in the cells."""
+    low, high = (units.time(limit) for limit in limits)
+    step = 18
+    x = left + text_width(low) + 8
+    canvas.text(left, top + 7, low, colour=MUTED)
+    for i, (colour, _) in enumerate(HEAT):
+        canvas.over.add_patch(Rectangle((x + i * step, top), step, 14, facecolor=colour, edgecolor="none"))
+    canvas.text(x + len(HEAT) * step + 8, top + 7, high, colour=MUTED)
+    if unit:
+        canvas.text(left, top + 30, f"figures in {unit}", colour=MUTED)
+
+
 # --- frame ----------------------------------------------------------------------------------------------------------
 
 
@@ -737,7 +847,8 @@ def draw(figure: Figure, layout: Layout, footer: list[str]):
         "path.simplify": False,
     }
     with matplotlib.rc_context(settings):
-        return (draw_lines if figure.panels else draw_dots)(figure, layout, footer)
+        draw_it = draw_lines if figure.panels else draw_maps if figure.maps else draw_dots
+        return draw_it(figure, layout, footer)
 
 
 def _svg_text(picture, name: str) -> str:

@@ -103,6 +103,26 @@ class DotRow:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """Between two of a map's processors, by their places in it."""
+
+    row: int
+    column: int
+    value: Estimate
+    noisy: bool
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Processors by processors, in hwloc's order. borders: before which place of them what begins."""
+
+    title: str
+    pus: tuple[int, ...]
+    borders: tuple[tuple[int, str], ...]  # package | numa_node | l3 | l2 | core
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
 class Figure:
     """Without panels and rows nothing is drawn of it: what it would show was measured, but its notes say all."""
 
@@ -118,6 +138,7 @@ class Figure:
     columns: tuple[str, ...] = ()  # titles over the dots
     ys: tuple[str, ...] = ()  # of each column, where each has an axis of its own
     rows: tuple[DotRow, ...] = ()
+    maps: tuple[HeatMap, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -927,6 +948,116 @@ def lacks_round_trip(group: list[Entry]) -> bool:
     return any(entry.case.workload == "ping_pong" and RTT_P50.of([entry.series]) is None for entry in group)
 
 
+# --- maps of the machine --------------------------------------------------------------------------------------------
+
+FEWEST_PAIRS = 3  # of processors that are worth a map
+LEVELS = ("package", "numa_node", "l3", "l2", "core")  # from the widest
+
+
+def pair_of(case: Case) -> tuple[int, int] | None:
+    """The two processors it was pinned to, if they were named."""
+    words = case.placement.split("+")
+    return (int(words[0]), int(words[1])) if len(words) == 2 and all(map(str.isdecimal, words)) else None
+
+
+def map_key(entry: Entry) -> tuple:
+    case = entry.case
+    return (*line_key(entry), case.workload, case.message_bytes, conditions(case))
+
+
+def mapped(entries: list[Entry]) -> list[Entry]:
+    """Of lines that were measured between so many pairs of processors that a map shows them and no other figure can."""
+    pairs: dict[tuple, set] = {}
+    for entry in entries:
+        pair = pair_of(entry.case)
+        if entry.case.workload == "ping_pong" and not entry.case.mix and pair:
+            pairs.setdefault(map_key(entry), set()).add(pair)
+    wide = {key for key, found in pairs.items() if len(found) >= FEWEST_PAIRS}
+    return [entry for entry in entries if pair_of(entry.case) and map_key(entry) in wide]
+
+
+def unmapped(entries: list[Entry]) -> list[Entry]:
+    """All the others."""
+    shown = set(map(id, mapped(entries)))
+    return [entry for entry in entries if id(entry) not in shown]
+
+
+def borders_of(pus: tuple[int, ...], machine: dict) -> tuple[tuple[int, str], ...]:
+    known = {pu.get("logical_index"): pu for pu in machine.get("pus") or []}
+    borders = []
+    for place in range(1, len(pus)):
+        before, after = known.get(pus[place - 1], {}), known.get(pus[place], {})
+        level = next((level for level in LEVELS if before.get(level) != after.get(level)), None)
+        if level:
+            borders.append((place, level))
+    return tuple(borders)
+
+
+def heat_map(group: list[Entry], machine: dict) -> HeatMap | None:
+    """A round trip is the same from either end, so a pair that was measured one way stands for both."""
+    drawn = [entry for entry in group if entry.grade != "invalid" and RTT_P50.of([entry.series])]
+    if not drawn:
+        return None
+    pus = tuple(sorted({pu for entry in group for pu in pair_of(entry.case)}))
+    cells: dict[tuple[int, int], Cell] = {}
+    for mirrored in (True, False):
+        for entry in drawn:
+            row, column = (pus.index(pu) for pu in pair_of(entry.case))
+            if mirrored:
+                row, column = column, row
+            cells[row, column] = Cell(row, column, RTT_P50.of([entry.series]), entry.grade == "noisy")
+    case = group[0].case
+    title = f"{RTT_P50.title} · {variant_text(case)}"
+    return HeatMap(title, pus, borders_of(pus, machine), tuple(cells[place] for place in sorted(cells)))
+
+
+def maps_of_processors(files: list[ResultFile], entries: list[Entry]) -> list[Figure]:
+    """A figure for each transport of each file, a map for each way of waiting."""
+    figures = []
+    for letter, file in zip(source_letters(files), files):
+        groups: dict[tuple, list[Entry]] = {}
+        for entry in mapped([entry for entry in entries if entry.source == letter]):
+            case = entry.case
+            key = (transport_order(case.transport), case.message_bytes, conditions(case))
+            groups.setdefault(key, []).append(entry)
+        for ((_, transport), size, rest), group in sorted(groups.items()):
+            variants: dict[tuple, list[Entry]] = {}
+            for entry in group:
+                variants.setdefault(wait_row(entry), []).append(entry)
+            maps = [heat_map(variants[name], file.machine) for name in sorted(variants)]
+            maps = tuple(one for one in maps if one)
+            if not maps:
+                continue
+            _, invalid = split_invalid(group)
+            special = conditions_text(rest)
+            figures.append(
+                Figure(
+                    name="-".join(filter(None, ("map", slug(transport), f"{size}B", slug(special), slug(letter)))),
+                    title=f"Round-trip time of {transport} between any two processors, {units.message_size(size)} messages",
+                    subtitle=", ".join(filter(None, (file.host if letter else "", special, borders_text(maps)))),
+                    caption="Rows and columns are processing units by hwloc's logical index: the two processes were pinned to "
+                    "these. On the diagonal both take turns on one. The more a cell stands out from the page, the longer the "
+                    "median round trip (p50, the median over launches); each map has a scale of its own, of which one step is a factor. A pair "
+                    "that was measured one way round stands for both. A cut corner: noisy; an empty cell: not "
+                    "measured, or invalid.",
+                    alt=describe_maps(maps),
+                    notes=(f"Not drawn, because invalid: {len(invalid)} of {len(group)} cases.",) if invalid else (),
+                    maps=maps,
+                )
+            )
+    return figures
+
+
+LEVEL_NAMES = {"package": "packages", "numa_node": "NUMA nodes", "l3": "L3 caches", "l2": "L2 caches", "core": "cores"}
+
+
+def borders_text(maps: tuple[HeatMap, ...]) -> str:
+    """'lines between packages, L3 caches, cores': from the thickest."""
+    there = {level for one in maps for _, level in one.borders}
+    names = [LEVEL_NAMES[level] for level in LEVELS if level in there]
+    return f"lines between {', '.join(names)}" if names else ""
+
+
 # --- descriptions for those who cannot see the figure ---------------------------------------------------------------
 
 FORMATS = {"time": units.time, "rate": units.rate, "bandwidth": units.bandwidth}
@@ -972,6 +1103,18 @@ def describe_dots(rows: tuple[DotRow, ...], metrics: list[Metric], placements: l
     return f"Dot chart of {of}, {units.plural(len(rows), 'row')}. " + " ".join(parts)
 
 
+def describe_maps(maps: tuple[HeatMap, ...]) -> str:
+    parts = []
+    for one in maps:
+        values = [(cell.value.value, one.pus[cell.row], one.pus[cell.column]) for cell in one.cells]
+        (low, *fast), (high, *slow) = min(values), max(values)
+        parts.append(
+            f"{one.title}: from {units.time(low)} (processors {fast[0]} and {fast[1]}) to {units.time(high)} "
+            f"({slow[0]} and {slow[1]})."
+        )
+    return f"Heat map of {units.plural(len(maps[0].pus), 'processor')} by themselves. " + " ".join(parts)
+
+
 # --- all of them ----------------------------------------------------------------------------------------------------
 
 
@@ -989,6 +1132,8 @@ def named_apart(figures: list[Figure]) -> list[Figure]:
 def figures_of(files: list[ResultFile]) -> list[Figure]:
     """Of messages of one size: a mix has no place on an axis of sizes, nor beside what has."""
     entries = [entry for entry in entries_of(files) if not entry.case.mix]
+    maps = maps_of_processors(files, entries)
+    entries = unmapped(entries)
     figures = [
         *overview(
             entries,
@@ -1032,6 +1177,7 @@ def figures_of(files: list[ResultFile]) -> list[Figure]:
         *by_load(entries),
         *load_spectra(entries),
         *by_gap(entries),
+        *maps,
     ]
     return named_apart(figures)
 

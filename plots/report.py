@@ -255,8 +255,8 @@ class HeadlineRow:
 
 
 def headline_tables(entries: list[Entry]) -> tuple[list[tuple[str, list[HeadlineRow]]], int | None, str]:
-    """(placement, rows), the small size, and the conditions if they are not the usual ones."""
-    entries = plain(entries)
+    """(placement, rows), the small size, and the conditions if they are not the usual ones. Without what a map shows."""
+    entries = figures.unmapped(plain(entries))
     rest = figures.usual_conditions(entries)
     usual = [entry for entry in entries if figures.conditions(entry.case) == rest]
     size = figures.small_size(usual)

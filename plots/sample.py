@@ -40,7 +40,7 @@ FURTHER = (
 )
 SHAPES = (
     *("quick", "one_case", "one_launch", "all_skipped", "failures", "verdicts", "long_skips", "odd", "raised", "further"),
-    *("mixes", "load"),
+    *("mixes", "load", "placement"),
 )
 
 
@@ -112,14 +112,28 @@ def gap_factor(c):
     return 1 + numpy.log10(int(number) * {"us": 1, "ms": 1000}[c["gap"][len(number) :]])
 
 
+LARGE = [  # a machine of two packages of two L3 caches of two cores of two threads
+    {"logical_index": i, "os_index": i, "core": i // 2, "l2": i // 2, "l3": i // 4, "package": i // 8, "numa_node": i // 8, "kind": ""}
+    for i in range(16)
+]
+
+
+def distance(placement):
+    """How much longer than within an L3 cache, of "3+9" on the large machine."""
+    a, b = (LARGE[int(word)] for word in placement.split("+"))
+    shares = next((level for level in ("logical_index", "core", "l3", "package") if a[level] == b[level]), None)
+    return {"logical_index": 0.42, "core": 0.6, "l3": 1.0, "package": 1.7, None: 2.9}[shares]
+
+
 def expected_ns(c):
     """What the model says of a case: ns per message, or the median RTT of a ping-pong."""
     asleep, message_ns, byte_ns = TRANSPORTS.get(c["transport"], (20_000, 2_000, 0.4))
-    factor = PLACEMENT_FACTOR.get(c["placement"], 1.5)
+    between = distance(c["placement"]) if "+" in c["placement"] else None
+    factor = between or PLACEMENT_FACTOR.get(c["placement"], 1.5)
     if c["workload"] == "ping_pong":
         base = asleep * factor
         if spins(c):
-            base = ROUND_TRIP_SPINNING.get(c["transport"], asleep * 0.55)
+            base = ROUND_TRIP_SPINNING.get(c["transport"], asleep * 0.55) * (between or 1)
         return base + 2 * byte_ns * c["message_bytes"]
     if c["workload"] == "paced":
         return asleep * factor * 0.4 / max(0.02, 1 - int(c["rate"].rstrip("%")) / 101)
@@ -356,6 +370,21 @@ def load_cases():
     return cases
 
 
+def placement_cases():
+    """Every two processors of the large machine."""
+    cases, skipped = [], []
+    for transport, waits in (("pipe", ("block", "spin")), ("posix_shm", ("futex", "spin"))):
+        for wait in waits:
+            for a in range(len(LARGE)):
+                for b in range(a, len(LARGE)):
+                    c = case("ping_pong", transport, wait=wait, placement=f"{a}+{b}")
+                    if a == b and wait == "spin":
+                        skipped.append((c, "both roles spin on one processing unit; use yield, or another placement"))
+                    else:
+                        cases.append(c)
+    return cases, skipped
+
+
 def mixes_cases():
     """Mixes beside the sizes that they are made of, and apart from these."""
     cases = [case(w, name, size) for w in ("ping_pong", "stream") for name in ("pipe", "posix_mq") for size in (64, 4096)]
@@ -421,6 +450,8 @@ def shape_cases(shape):
         return mixes_cases(), []
     if shape == "load":
         return load_cases(), []
+    if shape == "placement":
+        return placement_cases()
     cases, skipped = quick_cases()
     if shape == "long_skips":
         skipped = [
@@ -434,6 +465,10 @@ def shape_cases(shape):
 
 
 def machine(shape):
+    if shape == "placement":
+        large = machine("quick")
+        topology = {"packages": 2, "numa_nodes": 2, "cores": 8, "cpu_model": "Invented CPU 8-Core", "pus": LARGE}
+        return large | topology
     name = "<b>lab & \"co\"</b>" if shape == "odd" else "synthetic-host"
     return {
         "fingerprint": "5e1f0c2d9a7b4e63",
@@ -524,7 +559,7 @@ def document(shape="quick", seed=1):
     rng = numpy.random.default_rng(seed)
     cases, skipped = shape_cases(shape)
     rounds = {"one_launch": 1, "one_case": 6}.get(shape, 6)
-    samples = 400 if shape == "odd" else 12_000
+    samples = 400 if shape in ("odd", "placement") else 12_000
     grades = {}
     if shape == "verdicts":
         for i, c in enumerate(cases):
@@ -533,6 +568,12 @@ def document(shape="quick", seed=1):
                 grades[case_id(c)] = ("noisy", [spread])
             if i % 7 == 3:
                 grades[case_id(c)] = ("invalid", ["6 of 6 launches are invalid: clock went backwards <12 times>"])
+    if shape == "placement":
+        for c in cases:
+            if "7" in c["placement"] and c["transport"] == "pipe":
+                grades[case_id(c)] = ("noisy", ["launch-to-launch quartile spread 23.4 % of the median (over 10 %)"])
+            if c["placement"] == "2+11":
+                grades[case_id(c)] = ("invalid", ["6 of 6 launches are invalid: receiver 1 was stopped by a signal"])
     if shape == "load":
         for c in cases:
             if c.get("rate") == "120%":

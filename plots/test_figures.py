@@ -60,6 +60,13 @@ def further(tmp_path_factory):
     return whole, figures.figures_of([read(path)])
 
 
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("placed") / "placed.json"
+    whole = sample.write(path, "placement")
+    return whole, figures.figures_of([read(path)])
+
+
 # --- what is shown ---
 
 
@@ -505,6 +512,72 @@ def test_axes_of_load_and_gaps_are_named_and_marked(tmp_path, layout):
     assert all(f">{word}<" in text for word in ("receiver idle for", "1 µs"))
 
 
+def test_pairs_of_processors_make_a_map_for_each_transport_and_no_other_figure(placed):
+    _, drawn = placed
+    assert [figure.name for figure in drawn] == ["map-pipe-64B", "map-posix_shm-64B"]
+    assert [one.title for one in drawn[0].maps] == ["RTT p50 · block", "RTT p50 · spin"]
+    assert [one.title for one in drawn[1].maps] == ["RTT p50 · futex", "RTT p50 · spin"]
+
+
+def test_the_cells_of_a_map_are_the_medians_of_the_file_in_the_order_of_hwloc(placed):
+    whole, drawn = placed
+    expected = {case["id"]: case for case in whole["ipcmark"]["cases"]}
+    seen = 0
+    for figure in drawn:
+        for one in figure.maps:
+            assert one.pus == tuple(range(16))
+            transport, wait = figure.name.split("-")[1], one.title.split(" ")[-1]
+            for cell in one.cells:
+                low, high = sorted((one.pus[cell.row], one.pus[cell.column]))
+                case = expected[sample.case_id(sample.case("ping_pong", transport, wait=wait, placement=f"{low}+{high}"))]
+                assert cell.value.value == pytest.approx(case["summary"]["p50_ns"]["median"])
+                assert cell.noisy == (case["verdict"]["grade"] == "noisy")
+                seen += 1
+            places = {(cell.row, cell.column) for cell in one.cells}
+            assert (2, 11) not in places and (11, 2) not in places, "invalid"
+            assert ((5, 5) in places) == (wait != "spin"), "two that spin do not take turns"
+        assert figure.notes == ("Not drawn, because invalid: 2 of 256 cases.",)
+    assert seen == 2 * (256 - 2) + 2 * (240 - 2)
+
+
+def test_a_pair_measured_both_ways_round_is_two_cells(tmp_path):
+    cases = [sample.case("ping_pong", "pipe", placement=placement) for placement in ("0+1", "1+0", "0+0", "3+0")]
+    (figure,) = figures.figures_of([result(tmp_path, *cases)[0]])
+    cells = {(cell.row, cell.column): cell.value for cell in figure.maps[0].cells}
+    assert figure.maps[0].pus == (0, 1, 3)
+    assert cells[0, 1] != cells[1, 0] and cells[0, 2] == cells[2, 0]
+    assert cells.keys() == {(0, 0), (0, 1), (1, 0), (0, 2), (2, 0)}
+
+
+def test_two_pairs_are_placements_as_others_and_make_no_map(tmp_path):
+    cases = [sample.case("ping_pong", "pipe", placement=placement) for placement in ("0+0", "0+1")]
+    names = [figure.name for figure in figures.figures_of([result(tmp_path, *cases)[0]])]
+    assert names[0] == "rtt-overview" and not any(name.startswith("map") for name in names)
+
+
+def test_lines_of_a_map_stand_where_the_widest_thing_that_processors_share_ends(placed):
+    _, drawn = placed
+    assert drawn[0].maps[0].borders == ((2, "l2"), (4, "l3"), (6, "l2"), (8, "package"), (10, "l2"), (12, "l3"), (14, "l2"))
+    assert drawn[0].subtitle == "lines between packages, L3 caches, L2 caches"
+    unknown = {"pus": [{"logical_index": i, "l3": -1, "core": i} for i in range(2)]}
+    assert figures.borders_of((0, 1), unknown) == ((1, "core"),)
+    assert figures.borders_of((0, 1), {}) == ()
+
+
+def test_longer_times_have_later_steps_of_the_scale(placed):
+    one = placed[1][0].maps[0]
+    limits = drawing.heat_limits(one)
+    steps = [drawing.heat_step(cell.value.value, limits) for cell in sorted(one.cells, key=lambda cell: cell.value.value)]
+    assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == len(drawing.HEAT) - 1
+    alike = figures.HeatMap("", (0, 1), (), tuple(figures.Cell(0, i, estimate(100 + i), False) for i in range(2)))
+    low, high = (drawing.heat_step(cell.value.value, drawing.heat_limits(alike)) for cell in alike.cells)
+    assert high - low <= 1, "equal times look equal"
+
+
+def estimate(value):
+    return figures.Estimate(value, value, value, value, value, 6)
+
+
 def test_further_workloads_are_in_no_figure(further):
     whole, drawn = further
     assert {record["ipcmark"]["case"]["workload"] for record in whole["benchmarks"]} > {"pairs", "mailbox", "gossip"}
@@ -682,8 +755,8 @@ def test_svg_is_well_formed_small_and_says_what_it_shows(quick, layout):
 
 
 @pytest.mark.parametrize("layout", [drawing.WIDE, drawing.NARROW])
-def test_no_label_leaves_the_picture_or_covers_another(quick, further, layout):
-    for figure in quick[1] + further[1]:
+def test_no_label_leaves_the_picture_or_covers_another(quick, further, placed, layout):
+    for figure in quick[1] + further[1] + placed[1]:
         picture = drawing.draw(figure, layout, [])
         renderer = picture.canvas.get_renderer()
         boxes = []

@@ -28,6 +28,11 @@ def _scale(value: float, units) -> tuple[float, str]:
     return units[-1]
 
 
+def scale_of_times(ns: float) -> tuple[float, str]:
+    """How many ns its unit has, and the unit."""
+    return _scale(ns, TIME_UNITS)
+
+
 def _scaled(value: float | None, units) -> str:
     if value is None:
         return MISSING

@@ -384,6 +384,7 @@ std::string totals(const Plan& plan, std::size_t columns) {
 // name.
 void check_placements(const Narrowing& narrowing, const Topology& topology) {
   for (const PlacementChoice& choice : narrowing.placements) {
+    if (choice.every) continue;
     const std::string text = to_string(choice);
     try {
       const std::size_t named = parse_placement(text).explicit_pus.size();
@@ -402,6 +403,7 @@ void check_placements(const Narrowing& narrowing, const Topology& topology) {
 // Likewise a list of PUs that is longer than any case has roles.
 void check_explicit_pus(const Narrowing& narrowing, const Plan& plan, const Workbench& workbench) {
   for (const PlacementChoice& choice : narrowing.placements) {
+    if (choice.every) continue;
     const std::string text = to_string(choice);
     const std::size_t named = parse_placement(text).explicit_pus.size();
     const Case* most = nullptr;

@@ -49,8 +49,8 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
       ->type_name("host|raised");
   app.add_option(
          "--placement", texts.placement,
-         "same_pu, same_core, same_l3 ..., unpinned, or PU indexes: one a role, in the roles' order (0+1); "
-         "fewer are dealt round, more are refused")
+         "same_pu, same_core, same_l3 ..., unpinned, PU indexes: one a role, in the roles' order (0+1; fewer are "
+         "dealt round, more are refused), or * for every two PUs, of at most 16 of them")
       ->type_name("LIST");
   for (const Parameter& parameter : further_parameters()) {
     if (parameter.option.empty() || app.get_option_no_throw(std::string(parameter.option)) != nullptr)

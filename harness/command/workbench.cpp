@@ -67,6 +67,11 @@ PlacementAnswer Workbench::place(std::string_view placement, unsigned roles) con
 
 Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64_t seed,
                      bool account_for_all) {
+  std::vector<std::string> every_pair;
+  const std::vector<int> pus = representative_pus(topology_);
+  for (std::size_t i = 0; i < pus.size(); ++i) {
+    for (std::size_t j = i; j < pus.size(); ++j) every_pair.push_back(fmt::format("{}+{}", pus[i], pus[j]));
+  }
   const PlanInputs inputs{
       .transports = transports_,
       .workloads = workloads_,
@@ -76,6 +81,7 @@ Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64
             return workload_of(c).unfit(c, Registry::instance().find(c.transport)->traits);
           },
       .place = [this](std::string_view placement, unsigned roles) { return place(placement, roles); },
+      .every_placement = every_pair,
       .links = [](const Case& c) { return workload_of(c).links_of(c); },
       .admit =
           [this](const std::vector<Case>& asked) { return why_not_buildable(asked, context(asked.front())); },
