@@ -494,7 +494,11 @@ Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs&
     std::ranges::sort(kept);
   }
 
-  Plan plan{suite.name, suite.launches, suite.min_time_ns, seed, {}, {}, {}};
+  Plan plan;
+  plan.suite = suite.name;
+  plan.launches = suite.launches;
+  plan.min_time_ns = suite.min_time_ns;
+  plan.seed = seed;
   std::vector<bool> is_kept(cases.size());
   for (const std::size_t i : kept) is_kept[i] = true;
   for (std::size_t i = 0; inputs.account_for_all && i < cases.size(); ++i) {

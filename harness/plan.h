@@ -66,6 +66,9 @@ struct Plan {
   unsigned launches = 1;
   std::uint64_t min_time_ns = 0;
   std::uint64_t seed = 0;
+  // Launches are added until the interval of each case is this narrow, up to `launches`
+  // (results/precision.h).
+  std::optional<double> precision{};
   std::vector<PlannedCase> cases;  // in the suite's order, without repeats
   std::vector<SkippedCase> skipped;
   // If asked for, what a pairwise suite leaves out besides: combinations whose every pair of values is in one

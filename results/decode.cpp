@@ -341,6 +341,7 @@ RunHeader decode_header(const JsonNode& ours, const JsonNode& context) {
   header.min_time_ns = run.at("min_time_ns").whole_number();
   header.command_line = texts(run.at("command_line"));
   header.started = run.at("started").text();
+  if (const auto asked = run.find("precision")) header.precision = asked->number();
   if (const auto command = run.find("on_start")) header.on_start = command->text();
   if (const auto command = run.find("on_end")) header.on_end = command->text();
   header.machine = decode_machine(ours.at("machine"));

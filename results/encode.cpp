@@ -372,6 +372,7 @@ Json asked(const RunHeader& header) {
               {"min_time_ns", header.min_time_ns},
               {"command_line", header.command_line},
               {"started", header.started}};
+  if (header.precision) all["precision"] = number(*header.precision, "precision");
   if (header.on_start) all["on_start"] = *header.on_start;
   if (header.on_end) all["on_end"] = *header.on_end;
   return all;
@@ -430,12 +431,18 @@ Json encode(const CaseSummary& summary) {
     }
     figures["observations"] = std::move(list);
   }
-  return {{"id", summary.id},
-          {"case", encode(summary.benchmark_case)},
-          {"capacity", encode(summary.benchmark_case.capacity, summary.capacity)},
-          {"launches", summary.launches},
-          {"verdict", encode(summary.verdict)},
-          {"summary", figures}};
+  Json fields = {{"id", summary.id},
+                 {"case", encode(summary.benchmark_case)},
+                 {"capacity", encode(summary.benchmark_case.capacity, summary.capacity)},
+                 {"launches", summary.launches},
+                 {"verdict", encode(summary.verdict)}};
+  if (summary.precision) {
+    fields["precision"] = {{"rounds", summary.precision->rounds},
+                           {"half_width", or_null(summary.precision->half_width(), "precision.half_width")},
+                           {"attained", summary.precision->attained}};
+  }
+  fields["summary"] = std::move(figures);
+  return fields;
 }
 
 // `cases` fixes family_index: a case's position in it.

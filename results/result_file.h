@@ -29,9 +29,10 @@ struct RunHeader {
   std::string version;  // of ipcmark
   std::string suite;
   std::uint64_t seed = 0;
-  unsigned launches = 0;                            // asked for each case
-  std::uint64_t min_time_ns = 0;                    // asked for the timed part of a launch
-  std::vector<std::string> command_line;            // argv, the program first
+  unsigned launches = 0;                  // asked for each case
+  std::uint64_t min_time_ns = 0;          // asked for the timed part of a launch
+  std::optional<double> precision{};      // asked for each case, a share; launches are then at most so many
+  std::vector<std::string> command_line;  // argv, the program first
   std::optional<std::string> on_start{}, on_end{};  // the user's commands around each timed part
   std::string started;
   std::string executable;

@@ -153,6 +153,7 @@ inline RunHeader header() {
   header.suite = "quick";
   header.seed = 18446744073709551615U;  // the largest must survive JSON
   header.min_time_ns = 120'000'000;
+  header.precision = 0.05;
   header.command_line = {"ipcmark", "run", "--suite", "quick", "-o", "a \"quoted\" name.json"};
   header.on_start = "perf record -C $IPCMARK_CPUS -o \"perf.$IPCMARK_ROUND\" & echo $! >pid";
   header.on_end = "kill -INT $(cat pid)";

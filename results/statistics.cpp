@@ -9,8 +9,6 @@
 namespace ipcmark {
 namespace {
 
-constexpr double confidence = 0.95;
-
 std::vector<double> sorted(std::span<const double> values) {
   if (values.empty()) throw std::invalid_argument("a statistic of no values");
   std::vector<double> copy(values.begin(), values.end());
@@ -36,7 +34,7 @@ double coin_probability(std::size_t n, std::size_t i) {
 
 double median(std::span<const double> values) { return quantile(sorted(values), 0.5); }
 
-std::optional<Interval> median_interval(std::span<const double> values) {
+std::optional<Interval> median_interval(std::span<const double> values, double confidence) {
   const std::size_t n = values.size();
   std::size_t k = 0;
   for (double below = coin_probability(n, 0); k < n / 2 && 1 - 2 * below >= confidence;) {

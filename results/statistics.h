@@ -25,9 +25,9 @@ struct Statistic {
 double median(std::span<const double> values);
 
 // The narrowest pair of order statistics [x(k), x(n+1-k)] that covers the population's median with at least
-// 95 %: 1 - 2 P(Binomial(n, 1/2) < k), exact for any continuous distribution. nullopt under 6 values, where
-// even [min, max] covers less. (David & Nagaraja, Order Statistics, 3rd ed., 7.1)
-std::optional<Interval> median_interval(std::span<const double> values);
+// that probability: 1 - 2 P(Binomial(n, 1/2) < k), exact for any continuous distribution. nullopt where even
+// [min, max] covers less, at 95 % under 6 values. (David & Nagaraja, Order Statistics, 3rd ed., 7.1)
+std::optional<Interval> median_interval(std::span<const double> values, double confidence = 0.95);
 
 // (upper quartile - lower quartile) / median; quartiles by linear interpolation (Hyndman & Fan type 7,
 // numpy's default). Throws std::invalid_argument when empty; 0 when the quartiles are equal.

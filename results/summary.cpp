@@ -158,7 +158,8 @@ CaseFloor under(const Floor& floor, const char* figure, const Statistic& statist
   return {figure, floor.what, floor.ns, statistic.median / floor.ns};
 }
 
-CaseSummary summarize_case(const std::string& id, const Group& group, const Floors& floors) {
+CaseSummary summarize_case(const std::string& id, const Group& group, const RunHeader& header) {
+  const Floors& floors = header.machine.floors;
   CaseSummary summary;
   summary.id = id;
   summary.benchmark_case = group.launches.front()->benchmark_case;
@@ -166,6 +167,10 @@ CaseSummary summarize_case(const std::string& id, const Group& group, const Floo
   summary.launches = group.launches.size();
   summary.verdict = judge_case(group.launches, group.failures);
   summary.scheduled = any_scheduled(group);
+  if (header.precision) {
+    summary.precision = precision_of(group.launches, *header.precision);
+    summary.verdict.reasons.push_back(precision_reason(summary.precision, *header.precision));
+  }
   summary.ns_per_message = over_launches(group, ns_per_message);
   summary.messages_per_second = over_launches(group, messages_per_second);
   summary.bytes_per_second = over_launches(group, bytes_per_second);
@@ -225,7 +230,7 @@ std::vector<CaseSummary> summarize_cases(const ResultFile& results) {
   }
   std::vector<CaseSummary> summaries;
   for (const std::string& id : ids)
-    summaries.push_back(summarize_case(id, groups.at(id), results.header.machine.floors));
+    summaries.push_back(summarize_case(id, groups.at(id), results.header));
   return summaries;
 }
 

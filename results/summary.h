@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "results/precision.h"
 #include "results/result_file.h"
 #include "results/statistics.h"
 
@@ -69,6 +70,8 @@ struct CaseSummary {
   // messages that come by a schedule only under their p50.
   std::optional<CaseFloor> floor;
   std::vector<RoleCostSummary> costs;  // in the order of the roles
+  // Where a precision was asked for, and it was looked at.
+  std::optional<PrecisionReached> precision;
 };
 
 // One figure of one launch. All need messages > 0 and span_ns > 0.

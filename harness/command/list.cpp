@@ -10,6 +10,7 @@
 #include "harness/command/console.h"
 #include "harness/text.h"
 #include "results/json_node.h"
+#include "results/precision.h"
 
 namespace ipcmark {
 namespace {
@@ -439,6 +440,7 @@ Suite loaded(const std::string& name_or_file) {
 Suite chosen_suite(const CaseOptions& options) {
   const bool own_grid = !options.suite && !options.narrowing.empty();
   Suite suite = own_grid ? suite_of(options.narrowing) : loaded(options.suite.value_or("quick"));
+  if (options.precision) suite.launches = most_rounds;
   if (options.launches) suite.launches = *options.launches;
   if (options.min_time_ns) suite.min_time_ns = *options.min_time_ns;
   return suite;
@@ -451,6 +453,7 @@ Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_
   Plan plan;
   try {
     plan = workbench.plan(suite, options.narrowing, seed, account_for_all);
+    plan.precision = options.precision;
   } catch (const std::invalid_argument& error) {
     throw UsageError(fmt::format("--placement, --transport or --suite: {}", error.what()));
   }

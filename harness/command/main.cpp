@@ -28,6 +28,7 @@
 #include "harness/text.h"
 #include "results/compare.h"
 #include "results/journal.h"
+#include "results/precision.h"
 #include "results/summary.h"
 
 namespace ipcmark {
@@ -85,10 +86,39 @@ void check_output(const std::string& output) {
   if (std::filesystem::exists(output) && !std::filesystem::is_regular_file(output)) refuse("no regular file");
 }
 
+// "6 launches each of 100 ms, about 2 min"
+std::string effort(const Plan& plan) {
+  const std::string of = format_ns(static_cast<double>(plan.min_time_ns));
+  if (!plan.precision) {
+    return fmt::format("{} launches each of {}, about {}", plan.launches, of,
+                       format_duration(estimated_seconds(plan)));
+  }
+  Plan fewest = plan;
+  fewest.launches = first_look;
+  return fmt::format("{} to {} launches each of {} for a precision of {:g} %, {} to {}", fewest.launches,
+                     plan.launches, of, 100 * *plan.precision, format_duration(estimated_seconds(fewest)),
+                     format_duration(estimated_seconds(plan)));
+}
+
 void print_plan(const Plan& plan) {
-  fmt::print("{}{} cases, {} skipped; {} launches each of {}, about {}\n",
-             plan_text(plan, columns_of(stdout)), plan.cases.size(), plan.skipped.size(), plan.launches,
-             format_ns(static_cast<double>(plan.min_time_ns)), format_duration(estimated_seconds(plan)));
+  fmt::print("{}{} cases, {} skipped; {}\n", plan_text(plan, columns_of(stdout)), plan.cases.size(),
+             plan.skipped.size(), effort(plan));
+}
+
+// Empty without --precision.
+std::string precision_text(const std::vector<CaseSummary>& summaries, const std::optional<double>& asked) {
+  if (!asked) return {};
+  std::size_t attained = 0;
+  std::string missed;
+  for (const CaseSummary& summary : summaries) {
+    if (summary.precision && summary.precision->attained) {
+      ++attained;
+    } else {
+      missed += fmt::format("{}: {}\n", summary.id, precision_reason(summary.precision, *asked));
+    }
+  }
+  return fmt::format("precision of {:g} % attained by {} of {} cases\n{}", 100 * *asked, attained,
+                     summaries.size(), missed);
 }
 
 std::string result_footer(const ResultFile& results, const std::string& output) {
@@ -147,9 +177,8 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
                              .command_line = command_line};
   ProgressPrinter progress(stderr);
   if (!options.quiet) {
-    fmt::print(stderr, "suite {}: {} cases, {} skipped, {} launches each, about {}; seed {}\n", plan.suite,
-               plan.cases.size(), plan.skipped.size(), plan.launches,
-               format_duration(estimated_seconds(plan)), plan.seed);
+    fmt::print(stderr, "suite {}: {} cases, {} skipped, {}; seed {}\n", plan.suite, plan.cases.size(),
+               plan.skipped.size(), effort(plan), plan.seed);
   }
   const ResultFile results = run_plan(
       plan, settings, workbench,
@@ -166,8 +195,9 @@ int run(const RunOptions& options, const std::vector<std::string>& command_line)
     std::ranges::sort(summaries, {},
                       &CaseSummary::benchmark_case);  // launched in random order, read in this one
     fmt::print(
-        people, "{}{}",
+        people, "{}{}{}",
         case_table(summaries, wants_colour(people), isatty(fileno(people)) == 1 ? columns_of(people) : 0),
+        precision_text(summaries, plan.precision),
         result_footer(results, to_standard_output ? "on standard output" : output));
   }
   if (temporary) temporary->print();

@@ -186,6 +186,18 @@ TEST_F(Program, RunsHooksAroundEachTimedPartAndTellsWhatFailsOnce) {
   EXPECT_THAT(result, HasSubstr("\"problem\":\"exit status 3\""));
 }
 
+TEST_F(Program, AddsLaunchesForAPrecisionUpToItsLimitAndSaysWhatWasReached) {
+  const Ended ended = run(
+      "run --transport null --workload stream --min-time 2ms --precision 0.0001% --launches 13 -o hard.json");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("6 to 13 launches each of 2.00 ms for a precision of 0.0001 %"));
+  EXPECT_THAT(ended.out, HasSubstr("13 launches, 0 failed"));
+  EXPECT_THAT(ended.out,
+              HasSubstr("precision of 0.0001 % not attained after 12 rounds: half the interval is"));
+  EXPECT_THAT(text_of(path("hard.json")), HasSubstr("\"attained\":false"));
+  EXPECT_EQ(run("run --suite quick --precision 5% --launches 5").status, 2);
+}
+
 TEST_F(Program, SaysNothingToPeopleWhenQuiet) {
   const Ended ended =
       run("run --transport pipe --workload stream --launches 1 --min-time 1ms --quiet -o x.json");

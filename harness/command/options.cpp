@@ -13,6 +13,7 @@
 #include "harness/placement.h"
 #include "harness/suite.h"
 #include "harness/text.h"
+#include "results/precision.h"
 
 namespace ipcmark {
 namespace {
@@ -26,7 +27,7 @@ constexpr std::uint64_t most_launches = 1000;
 // The texts behind the options that select cases, before they are understood.
 struct CaseTexts {
   std::string suite, transport, workload, wait, access, size, capacity, limits, placement, touch, sched,
-      launches, min_time, seed, filter;
+      launches, precision, min_time, seed, filter;
   std::map<std::string_view, std::string> further;  // by the key of further_parameters()
 };
 
@@ -47,10 +48,10 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
   app.add_option("--capacity", texts.capacity, std::string(capacities_allowed))->type_name("LIST");
   app.add_option("--limits", texts.limits, "the kernel's limits as they are, or raised for the launch")
       ->type_name("host|raised");
-  app.add_option(
-         "--placement", texts.placement,
-         "same_pu, same_core, same_l3 ..., unpinned, PU indexes: one a role, in the roles' order (0+1; fewer are "
-         "dealt round, more are refused), or * for every two PUs, of at most 16 of them")
+  app.add_option("--placement", texts.placement,
+                 "same_pu, same_core, same_l3 ..., unpinned, PU indexes: one a role, in the roles' order "
+                 "(0+1; fewer are "
+                 "dealt round, more are refused), or * for every two PUs, of at most 16 of them")
       ->type_name("LIST");
   for (const Parameter& parameter : further_parameters()) {
     if (parameter.option.empty() || app.get_option_no_throw(std::string(parameter.option)) != nullptr)
@@ -62,6 +63,12 @@ void add_case_options(CLI::App& app, CaseTexts& texts) {
       ->type_name("full|header");
   app.add_option("--sched", texts.sched, "the roles' scheduler")->type_name("other|fifo:N");
   app.add_option("--launches", texts.launches, "launches of each case, 1 .. 1000")->type_name("N");
+  app.add_option(
+         "--precision", texts.precision,
+         fmt::format("launch each case until half its 95 % interval is within P% of its median; checked "
+                     "after 6, 12, 24 ... rounds, up to --launches ({})",
+                     most_rounds))
+      ->type_name("P%");
   app.add_option("--min-time", texts.min_time, "timed part of a launch, as 100ms")->type_name("DURATION");
   app.add_option("--seed", texts.seed, "decides the order of launches and pairwise covers")->type_name("N");
 }
@@ -105,6 +112,18 @@ std::optional<std::uint64_t> parse_duration_option(std::string_view option, cons
   const std::optional<std::uint64_t> duration_ns = parse_duration_ns(text);
   if (!duration_ns) refuse(option, text, durations_allowed);
   return duration_ns;
+}
+
+// As a share.
+double parse_percent(std::string_view option, std::string_view text, int most) {
+  const std::string_view digits = text.substr(0, text.size() - (text.ends_with('%') ? 1 : 0));
+  double percent = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), percent);
+  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size() || !(percent > 0) ||
+      percent > most) {
+    refuse(option, text, fmt::format("a share over 0 % up to {} %, as 5% or 7.5%", most));
+  }
+  return percent / 100;
 }
 
 CaseOptions understand(const CaseTexts& texts, const KnownNames& known) {
@@ -158,22 +177,17 @@ CaseOptions understand(const CaseTexts& texts, const KnownNames& known) {
   if (const auto launches = parse_number_option("--launches", texts.launches, 1, most_launches)) {
     options.launches = static_cast<unsigned>(*launches);
   }
+  if (!texts.precision.empty()) {
+    options.precision = parse_percent("--precision", texts.precision, 100);
+    if (options.launches.value_or(most_rounds) < first_look) {
+      refuse("--launches", texts.launches,
+             fmt::format("with --precision a whole number from {}", first_look));
+    }
+  }
   options.min_time_ns = parse_duration_option("--min-time", texts.min_time);
   options.seed = parse_number_option("--seed", texts.seed, 0, std::uint64_t{1} << 53);
   if (!texts.filter.empty()) options.filter = texts.filter;
   return options;
-}
-
-double parse_threshold(std::string_view text) {
-  constexpr double most_percent = 1000;
-  const std::string_view digits = text.substr(0, text.size() - (text.ends_with('%') ? 1 : 0));
-  double percent = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), percent);
-  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size() || !(percent > 0) ||
-      percent > most_percent) {
-    refuse("--threshold", text, "a share over 0 % up to 1000 %, as 5% or 7.5%");
-  }
-  return percent / 100;
 }
 
 // What people who know Google Benchmark type, in our words. Whatever it understands is taken out of
@@ -437,7 +451,7 @@ Options parse_options(std::vector<std::string> arguments, const KnownNames& know
     return list;
   }
   if (compare_command.parsed()) {
-    if (!threshold.empty()) compare.rules.threshold = parse_threshold(threshold);
+    if (!threshold.empty()) compare.rules.threshold = parse_percent("--threshold", threshold, 1000);
     if (compare.rules.by.starts_with('=') || compare.rules.by.ends_with('='))
       refuse("--by", compare.rules.by, "KEY or KEY=BASE, as transport or transport=pipe");
     if (compare.json && compare.markdown) throw UsageError("compare: --json or --markdown, not both");

@@ -35,6 +35,7 @@ struct CaseOptions {
   std::optional<unsigned> launches;
   std::optional<std::uint64_t> min_time_ns;
   std::optional<std::uint64_t> seed;
+  std::optional<double> precision;    // a share; launches are then at most so many
   std::optional<std::string> filter;  // see Filter
 };
 

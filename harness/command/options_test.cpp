@@ -72,6 +72,8 @@ TEST(Options, OfARunAreAllTaken) {
                                              "fifo:5",
                                              "--launches",
                                              "12",
+                                             "--precision",
+                                             "2.5%",
                                              "--min-time",
                                              "20ms",
                                              "--time-limit",
@@ -102,6 +104,7 @@ TEST(Options, OfARunAreAllTaken) {
   EXPECT_EQ(narrowing.touch, Touch::header);
   EXPECT_EQ(narrowing.sched, "fifo:5");
   EXPECT_EQ(run.cases.launches, 12u);
+  EXPECT_DOUBLE_EQ(run.cases.precision.value(), 0.025);
   EXPECT_EQ(run.cases.min_time_ns, 20'000'000u);
   EXPECT_EQ(run.time_limit_ns, 60'000'000'000u);
   EXPECT_EQ(run.cases.seed, 7u);

@@ -20,6 +20,7 @@
 #include "harness/command/reporter.h"
 #include "harness/floors.h"
 #include "results/journal.h"
+#include "results/precision.h"
 
 namespace ipcmark {
 namespace {
@@ -67,6 +68,7 @@ RunHeader header_of(const Plan& plan, const RunSettings& settings, const Workben
                    .seed = plan.seed,
                    .launches = plan.launches,
                    .min_time_ns = plan.min_time_ns,
+                   .precision = plan.precision,
                    .command_line = settings.command_line,
                    .on_start = settings.on_start,
                    .on_end = settings.on_end,
@@ -133,6 +135,13 @@ class Run {
         if (failure.round == 0) out_.insert(case_id(failure.benchmark_case));
       }
       for (const SkipRecord& skip : held_->skips) out_.insert(case_id(skip.benchmark_case));
+      if (plan_.precision) {
+        for (const LaunchRecord& launch : held_->launches)
+          for_precision_[case_id(launch.benchmark_case)].push_back(launch);
+        for (const PlannedCase& planned : plan_.cases) {
+          if (is_precise(planned.id, plan_.launches)) precise_.insert(planned.id);
+        }
+      }
     }
   }
 
@@ -144,17 +153,19 @@ class Run {
     stage_ = "verifying";
     for (const PlannedCase& planned : plan_.cases) {
       if (must_stop()) break;
-      if (out_.contains(planned.id) || is_done(planned)) continue;
+      if (needs_no_more(planned)) continue;
       verify(planned);
     }
     for (unsigned round = 1; round <= plan_.launches && !stopped_; ++round) {
-      stage_ = fmt::format("round {} of {}", round, plan_.launches);
+      stage_ = fmt::format("round {} of {}{}", round, plan_.precision ? "at most " : "", plan_.launches);
       for (const std::size_t index : round_order(plan_.seed, round, plan_.cases.size())) {
         if (must_stop()) break;
         const PlannedCase& planned = plan_.cases[index];
-        if (out_.contains(planned.id) || done_[planned.id].contains(round)) continue;
+        if (out_.contains(planned.id) || precise_.contains(planned.id) || done_[planned.id].contains(round))
+          continue;
         measure(planned, round);
       }
+      if (plan_.precision && is_look(round) && !stopped_ && look_at_precision(round)) break;
     }
     return journal_.assemble({.finished = iso_time_now(),
                               .complete = !stopped_,
@@ -163,16 +174,53 @@ class Run {
   }
 
  private:
-  bool is_done(const PlannedCase& planned) const {
+  bool needs_no_more(const PlannedCase& planned) const {
+    if (out_.contains(planned.id) || precise_.contains(planned.id)) return true;
     const auto found = done_.find(planned.id);
     return found != done_.end() && found->second.size() >= plan_.launches;
   }
 
-  void count_launches() {
-    for (const PlannedCase& planned : plan_.cases) {
-      if (out_.contains(planned.id) || is_done(planned)) continue;
-      launches_planned_ += 1 + plan_.launches - done_[planned.id].size();
+  // Of the launches up to that round.
+  bool is_precise(const std::string& id, unsigned round) const {
+    std::vector<const LaunchRecord*> launches;
+    if (const auto made = for_precision_.find(id); made != for_precision_.end()) {
+      for (const LaunchRecord& launch : made->second) {
+        if (launch.round <= round) launches.push_back(&launch);
+      }
     }
+    const auto reached = precision_of(launches, *plan_.precision);
+    return reached && reached->attained;
+  }
+
+  // With a precision to attain, those until the first look: what comes after is added when it is known.
+  void count_launches() {
+    counted_rounds_ = plan_.precision ? std::min(first_look, plan_.launches) : plan_.launches;
+    for (const PlannedCase& planned : plan_.cases) {
+      if (needs_no_more(planned)) continue;
+      launches_planned_ += 1 + not_done(planned, 1, counted_rounds_);
+    }
+  }
+
+  std::size_t not_done(const PlannedCase& planned, unsigned first, unsigned last) {
+    std::size_t rounds = 0;
+    for (unsigned round = first; round <= last; ++round) rounds += done_[planned.id].contains(round) ? 0 : 1;
+    return rounds;
+  }
+
+  // Whether all cases are precise enough.
+  bool look_at_precision(unsigned round) {
+    std::size_t left = 0;
+    counted_rounds_ = std::min(2 * round, plan_.launches);
+    for (const PlannedCase& planned : plan_.cases) {
+      if (out_.contains(planned.id) || precise_.contains(planned.id)) continue;
+      if (is_precise(planned.id, round)) {
+        precise_.insert(planned.id);
+        continue;
+      }
+      ++left;
+      launches_planned_ += not_done(planned, round + 1, counted_rounds_);
+    }
+    return left == 0;
   }
 
   bool must_stop() {
@@ -215,9 +263,7 @@ class Run {
   // No more launches of this case; `round` is the one under way, 0 while verifying.
   void give_up(const PlannedCase& planned, unsigned round) {
     if (!out_.insert(planned.id).second) return;
-    for (unsigned later = round + 1; later <= plan_.launches; ++later) {
-      if (!done_[planned.id].contains(later)) --launches_planned_;
-    }
+    launches_planned_ -= not_done(planned, round + 1, counted_rounds_);
   }
 
   void fail(const PlannedCase& planned, unsigned round, const LaunchFailure& failure) {
@@ -316,6 +362,12 @@ class Run {
       if (auto examined = examinations_.extract(planned.id))
         record.examination = std::move(examined.mapped());
       journal_.append(record);
+      if (plan_.precision) {
+        // Its histograms are large, and not looked at.
+        if (record.measurement.distribution) record.measurement.distribution->histogram.clear();
+        record.measurement.further_distributions.clear();
+        for_precision_[planned.id].push_back(std::move(record));
+      }
     }
     ++launches_done_;
     ++launches_timed_;
@@ -339,7 +391,9 @@ class Run {
   std::optional<ResultFile> held_;
   Journal journal_;
   std::map<std::string, std::set<unsigned>> done_;  // rounds that a resumed journal already has
-  std::set<std::string> out_;                       // cases that failed their verification or are unsupported
+  std::map<std::string, std::vector<LaunchRecord>> for_precision_;  // by case
+  std::set<std::string> precise_;                                   // cases that need no more launches
+  std::set<std::string> out_;  // cases that failed their verification or are unsupported
   std::map<ProbeKey, CapacityFacts> capacities_;
   std::map<std::string, CostExamination> examinations_;  // of cases that have no launch on record yet
   std::set<std::string> told_;                           // problems of hooks
@@ -349,6 +403,7 @@ class Run {
   std::size_t launches_done_ = 0;
   std::size_t launches_timed_ = 0;
   std::size_t launches_planned_ = 0;
+  unsigned counted_rounds_ = 0;  // that the launches planned are of
   std::uint64_t rounds_begun_ns_ = 0;
   bool stopped_ = false;
 };
