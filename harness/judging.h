@@ -22,6 +22,17 @@ inline constexpr double noisy_lost_share = 0.02;
 // A timed part shorter than this is made of its edges: the first faults, the last wake-up.
 inline constexpr double noisy_span_ns = 1e6;
 
+// ---- of the warm-up before it ----
+
+// The last five windows are looked at. They may drift by a tenth, which a timed part ten times as long would
+// show as less than its launches differ by (noisy_spread), and all but the least and the most of them may lie
+// a fifth apart: more on an idle machine is a mechanism that has not settled.
+inline constexpr std::size_t steady_windows = 5;
+inline constexpr double steady_drift = 0.10;
+inline constexpr double steady_spread = 0.20;
+
+// ---- of its surroundings ----
+
 // Interrupts of devices for each second and processor. One takes 2 to 5 µs with what it leaves of the caches;
 // 2,000 are half a percent to a percent of the time, and the whole of the last percentile.
 inline constexpr double noisy_interrupts_per_s = 2'000;

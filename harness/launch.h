@@ -87,6 +87,7 @@ struct RoleBoard {
   std::uint64_t timed_messages;
   std::uint64_t timed_bytes;  // sent, of a mix of sizes
   std::uint64_t warm_up_messages;
+  WarmUpReport warm_up;
   std::uint64_t messages_per_sample;  // of the histogram; 0 when this role keeps none
   bool tries_counted;                 // whether the next two are told
   std::uint64_t dropped;              // messages given up by this sender, over the whole launch

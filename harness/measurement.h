@@ -150,6 +150,17 @@ struct Distribution {
   std::string histogram;
 };
 
+// How a launch's warm-up ended: windows of equal numbers of messages, judged by the last few of them
+// (harness/judging.h).
+struct WarmUpReport {
+  std::uint64_t windows = 0;  // 0: there was no warm-up of this kind
+  double window_ns = 0;
+  bool judged = false;  // false: a window takes so long that there were too few; nothing below says anything
+  bool steady = false;
+  double drift = 0;   // over the windows judged, as a share of their median; over 0: messages take longer
+  double spread = 0;  // likewise
+};
+
 enum class Grade : std::uint8_t { ok, noisy, invalid };
 
 // What a result is worth. Reasons are never empty: for `ok` they say what was looked at and found.
@@ -162,6 +173,7 @@ struct Measurement {
   std::uint64_t messages = 0;  // timed: messages (stream) or round trips (ping_pong)
   std::uint64_t span_ns = 0;   // the timed part, as the workload defines it
   std::uint64_t warm_up_messages = 0;
+  std::optional<WarmUpReport> warm_up;
   std::uint64_t bytes = 0;  // payload moved in the timed part, all directions added
   std::optional<Distribution> distribution;
   std::vector<Distribution> further_distributions;  // of what else was timed, each under its own name

@@ -218,6 +218,17 @@ LaunchRecord decode_launch(const JsonNode& entry) {
   if (const auto disturbance = node.find("disturbance")) {
     measurement.disturbance = decode_disturbance(*disturbance);
   }
+  if (const auto warm_up = node.find("warm_up")) {
+    WarmUpReport& found = measurement.warm_up.emplace();
+    found.windows = warm_up->at("windows").whole_number();
+    found.window_ns = warm_up->at("window_ns").number();
+    if (const auto steady = warm_up->nullable("steady")) {
+      found.judged = true;
+      found.steady = steady->flag();
+      found.drift = warm_up->at("drift").number();
+      found.spread = warm_up->at("spread").number();
+    }
+  }
   if (const auto examination = node.find("examination"))
     launch.examination = decode_examination(*examination);
   if (const auto hooks = node.find("hooks")) {

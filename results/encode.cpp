@@ -216,6 +216,13 @@ Json encode(const LaunchRecord& launch) {
                  {"integrity", encode(measurement.integrity)},
                  {"verdict", encode(measurement.verdict)}};
   if (measurement.disturbance) record["disturbance"] = encode(*measurement.disturbance);
+  if (const auto& found = measurement.warm_up) {
+    record["warm_up"] = {{"windows", found->windows},
+                         {"window_ns", number(found->window_ns, "warm_up.window_ns")},
+                         {"steady", found->judged ? Json(found->steady) : Json()},
+                         {"drift", found->judged ? number(found->drift, "warm_up.drift") : Json()},
+                         {"spread", found->judged ? number(found->spread, "warm_up.spread") : Json()}};
+  }
   if (launch.examination) record["examination"] = encode(*launch.examination);
   if (!launch.hooks.empty()) {
     Json hooks = Json::array();

@@ -94,6 +94,7 @@ inline LaunchRecord ping_pong_launch(unsigned round, double slower, std::mt19937
   m.messages = m.distribution->count;
   m.span_ns = static_cast<std::uint64_t>(m.distribution->mean_ns * static_cast<double>(m.messages));
   m.warm_up_messages = 500;
+  m.warm_up = WarmUpReport{7, 2'100'000, true, round != 2, -0.02, 0.04};
   m.bytes = 2 * 64 * m.messages;
   m.cache_line_round_trip_ns = 310.5;
   m.roles = {role("sender 0", 0, m.messages, m.span_ns / 3),
@@ -125,6 +126,7 @@ inline LaunchRecord stream_launch(unsigned round, double slower, std::mt19937_64
   launch.started = "2026-01-02T03:04:06+00:00";
   Measurement& m = launch.measurement;
   m.messages = 100000;
+  m.warm_up = WarmUpReport{2, 60'000'000};
   m.span_ns = m.messages * static_cast<std::uint64_t>(1100 * slower) + random() % 5000000;
   m.bytes = 4096 * m.messages;
   if (round % 2 == 0) {

@@ -229,8 +229,7 @@ std::vector<CaseSummary> summarize_cases(const ResultFile& results) {
     }
   }
   std::vector<CaseSummary> summaries;
-  for (const std::string& id : ids)
-    summaries.push_back(summarize_case(id, groups.at(id), results.header));
+  for (const std::string& id : ids) summaries.push_back(summarize_case(id, groups.at(id), results.header));
   return summaries;
 }
 

@@ -73,7 +73,7 @@ def one_of_each(document):
 # Only these may be missing: not every launch of every case reaches so far, and not every workload has them.
 OPTIONAL = {"p50_ns", "p99_ns", "pooled", "observations", "distributions", "empty_tries", "work_done", "floor"}
 OPTIONAL |= {"disturbance", "examination", "cost_per_message", "user_ns", "system_ns", "stops", "stopped_ns"}
-OPTIONAL |= {"why", "order_pairs", "transports", "hooks", "on_start", "on_end", "precision"}
+OPTIONAL |= {"why", "order_pairs", "transports", "hooks", "on_start", "on_end", "precision", "warm_up"}
 OPTIONAL_FLOORS = {"pus", "pairs", "note"}
 
 

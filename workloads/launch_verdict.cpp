@@ -38,6 +38,16 @@ void judge_role(const RoleReport& role, const Measurement& measurement, const Bl
   }
 }
 
+void judge_warm_up(const WarmUpReport& found, const Blame& blame) {
+  if (!found.judged || found.steady) return;
+  blame(Grade::noisy,
+        fmt::format(
+            "steady state not reached: over the last {} of {} warm-up windows of {:.1f} ms the time of a "
+            "message drifted by {:+.0f} % (bound {:.0f} %) and was spread over {:.0f} % (bound {:.0f} %)",
+            steady_windows, found.windows, found.window_ns / 1e6, 100 * found.drift, 100 * steady_drift,
+            100 * found.spread, 100 * steady_spread));
+}
+
 void judge_surroundings(const Disturbance& found, const Blame& blame) {
   if (const double share = certain_steal_share(found); share > noisy_lost_share) {
     blame(Grade::noisy,
@@ -95,6 +105,7 @@ Verdict judge_launch(const Case& benchmark_case, const Measurement& measurement)
   };
   for (const RoleReport& role : measurement.roles) judge_role(role, measurement, blame);
   if (measurement.disturbance) judge_surroundings(*measurement.disturbance, blame);
+  if (measurement.warm_up) judge_warm_up(*measurement.warm_up, blame);
   const auto span_ns = static_cast<double>(measurement.span_ns);
   if (span_ns < noisy_span_ns) {
     blame(Grade::noisy, fmt::format("the timed part took only {:.0f} µs (bound {:.0f} µs)", span_ns / 1e3,

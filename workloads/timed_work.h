@@ -3,11 +3,15 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "harness/cache_line.h"
 #include "harness/clock.h"
+#include "harness/judging.h"
 #include "harness/launch.h"
 #include "harness/role_cost.h"
 
@@ -15,8 +19,9 @@ namespace ipcmark {
 
 struct TrialOptions {
   std::uint64_t timed_ns = 100'000'000;  // how long the timed part should take
-  std::uint64_t warm_up_ns = 8'000'000;  // how long the last warm-up phase should take
-  std::uint64_t fixed_messages = 0;      // > 0: exactly these in the timed part, no warm-up
+  std::uint64_t warm_up_ns =
+      10'000'000;                    // how long as many windows as judge the warm-up should take together
+  std::uint64_t fixed_messages = 0;  // > 0: exactly these in the timed part, no warm-up
   // > 0: of the fixed messages only as many as take about this long; some go before, to learn the pace.
   std::uint64_t fixed_within_ns = 0;
   std::uint64_t least_messages = 1;  // in the timed part, however long they take
@@ -52,47 +57,101 @@ inline void measure_cache_line(Role& role) {
   }
 }
 
-// Warm-up phases, each longer than the one before, until one takes as long as it should or moves the most
-// that it may. `run_phase(messages)` returns how long it took.
+// How long windows of equal numbers of messages took, in their order, for each message; of four or more.
+struct Steadiness {
+  double median_ns = 0;
+  double drift = 0;   // of the line through them (Theil and Sen), over all windows, as a share of the median
+  double spread = 0;  // between the second least and the second most, as a share of the median
+
+  explicit Steadiness(std::span<const double> windows) {
+    std::vector<double> ascending(windows.begin(), windows.end()), slopes;
+    std::ranges::sort(ascending);
+    const std::size_t count = windows.size();
+    median_ns = ascending[count / 2];
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t j = i + 1; j < count; ++j)
+        slopes.push_back((windows[j] - windows[i]) / static_cast<double>(j - i));
+    }
+    std::ranges::sort(slopes);
+    const double slope = (slopes[(slopes.size() - 1) / 2] + slopes[slopes.size() / 2]) / 2;
+    drift = slope * static_cast<double>(count - 1) / median_ns;
+    spread = (ascending[count - 2] - ascending[1]) / median_ns;
+  }
+  bool steady() const { return std::abs(drift) <= steady_drift && spread <= steady_spread; }
+};
+
+struct WarmUpPlan {
+  double window_ns = 0;          // how long a window takes at least
+  std::size_t judged = 0;        // windows that are looked at together; 0: only the pace is to be known
+  std::size_t most_windows = 0;  // after so many it ends, steady or not
+  double patience_ns = 0;        // likewise after so long, once the pace is known
+  std::uint64_t most_messages = std::numeric_limits<std::uint64_t>::max();  // in a phase
+};
+
+// Phases of more and more messages until one takes a window's time; then windows of as many, until those
+// looked at are steady. A phase that a disturbance made long is found out by a window that is too short, and
+// one that was short because a buffer was not yet full by windows that stay longer.
+// `run_phase(messages)` returns how long it took.
 class WarmUp {
  public:
   template <class RunPhase>
-  WarmUp(double long_enough_ns, std::uint64_t most_messages, RunPhase run_phase) {
-    constexpr double too_short_to_judge_ns = 1e6;
-    constexpr double growth = 8;
-    // Of a phase against the quickest so far: it was disturbed, or it is the first that the mechanism itself
-    // holds up, as a buffer does once it is full. Run again, the one passes and the other stays. The first of
-    // all has nothing to be held against.
-    constexpr double suspect = 2;
+  WarmUp(const WarmUpPlan& plan, RunPhase run_phase) {
+    constexpr double growth = 8, beyond = 1.5;
     std::uint64_t messages = 1;
-    bool again = false;
+    double elapsed_ns = 0;
     for (;;) {
-      const bool first = moved_ == 0;
-      const auto elapsed_ns = static_cast<double>(run_phase(messages));
+      const auto phase_ns = static_cast<double>(run_phase(messages));
       moved_ += messages;
-      const double pace = elapsed_ns / static_cast<double>(messages);
-      if (elapsed_ns >= long_enough_ns && (first || pace > suspect * ns_per_message_)) {
-        if (again) {
-          ns_per_message_ = pace;
-          return;
-        }
-        again = true;
+      elapsed_ns += phase_ns;
+      if (phase_ns < plan.window_ns && messages < plan.most_messages) {
+        const double wanted = std::min(growth, beyond * plan.window_ns / phase_ns);
+        messages = std::min(static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1,
+                            plan.most_messages);
+        windows_.clear();
+        report_.judged = false;
         continue;
       }
-      again = false;
-      ns_per_message_ = std::min(ns_per_message_, pace);
-      if (elapsed_ns >= long_enough_ns || messages >= most_messages) return;
-      const double wanted = elapsed_ns < too_short_to_judge_ns ? growth : 2 * long_enough_ns / elapsed_ns;
-      messages =
-          std::min(static_cast<std::uint64_t>(static_cast<double>(messages) * wanted) + 1, most_messages);
+      windows_.push_back(phase_ns / static_cast<double>(messages));
+      ++report_.windows;
+      if (plan.judged > 0 && windows_.size() >= plan.judged && steady(plan.judged)) break;
+      if (plan.judged > 0 && report_.windows >= plan.most_windows) break;
+      if (elapsed_ns >= plan.patience_ns && pace_is_known()) break;
     }
+    if (!report_.judged) ns_per_message_ = pace();
+    report_.window_ns = ns_per_message_ * static_cast<double>(messages);
   }
 
   double ns_per_message() const { return ns_per_message_; }
   std::uint64_t moved() const { return moved_; }
+  const WarmUpReport& report() const { return report_; }
 
  private:
-  double ns_per_message_ = std::numeric_limits<double>::infinity();
+  bool steady(std::size_t judged) {
+    const Steadiness found(std::span<const double>(windows_).last(judged));
+    ns_per_message_ = found.median_ns;
+    report_.judged = true;
+    report_.steady = found.steady();
+    report_.drift = found.drift;
+    report_.spread = found.spread;
+    return report_.steady;
+  }
+  // Two windows that agree, or one more that says which of them was disturbed.
+  bool pace_is_known() const {
+    constexpr double suspect = 2;
+    if (windows_.size() != 2) return windows_.size() > 2;
+    const auto [quick, slow] = std::minmax({windows_[0], windows_[1]});
+    return slow <= suspect * quick;
+  }
+  double pace() const {
+    const std::size_t used = std::min<std::size_t>(3, windows_.size());
+    std::vector<double> last(windows_.end() - static_cast<std::ptrdiff_t>(used), windows_.end());
+    std::ranges::sort(last);
+    return last[(used - 1) / 2];
+  }
+
+  std::vector<double> windows_;  // of as many messages each: nanoseconds for one
+  WarmUpReport report_;
+  double ns_per_message_ = 0;
   std::uint64_t moved_ = 0;
 };
 
@@ -107,10 +166,10 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
     role.conclude();
     return std::max<std::uint64_t>(1, (options.lead_sets_the_pace ? moved_ns : now_ns()) - begin_ns);
   };
-  const auto warm_up = [&](std::uint64_t long_enough_ns, std::uint64_t most_messages) {
-    const WarmUp done(static_cast<double>(long_enough_ns), most_messages,
-                      [&](std::uint64_t messages) { return run_phase(PhaseKind::warm_up, messages); });
+  const auto warm_up = [&](const WarmUpPlan& plan) {
+    const WarmUp done(plan, [&](std::uint64_t messages) { return run_phase(PhaseKind::warm_up, messages); });
     role.board().warm_up_messages = done.moved();
+    role.board().warm_up = done.report();
     return done;
   };
   const auto in_time = [](std::uint64_t ns, const WarmUp& done) {
@@ -119,11 +178,17 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
 
   std::uint64_t timed_messages = options.fixed_messages;
   if (timed_messages == 0) {
-    const WarmUp done = warm_up(options.warm_up_ns / 2, options.most_messages);
+    const auto warm_up_ns = static_cast<double>(options.warm_up_ns);
+    const WarmUp done = warm_up({.window_ns = warm_up_ns / static_cast<double>(steady_windows),
+                                 .judged = steady_windows,
+                                 .most_windows = 3 * steady_windows,
+                                 .patience_ns = 8 * warm_up_ns,
+                                 .most_messages = options.most_messages});
     timed_messages = std::max(options.least_messages, in_time(options.timed_ns, done));
   } else if (constexpr std::uint64_t few = 8; options.fixed_within_ns > 0 && timed_messages > few) {
-    // At most 3/8 of them: the last phase twice, and as many before it.
-    const WarmUp done = warm_up(options.fixed_within_ns / 8, timed_messages / 8);
+    // At most half of them: three windows, and as many as one has before them.
+    const WarmUp done = warm_up(
+        {.window_ns = static_cast<double>(options.fixed_within_ns / 8), .most_messages = timed_messages / 8});
     timed_messages =
         std::clamp<std::uint64_t>(in_time(options.fixed_within_ns, done), 1, timed_messages - done.moved());
   }

@@ -147,6 +147,7 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   measurement.isolation = context.isolation.description;
   measurement.cache_line_round_trip_ns = board->cache_line_round_trip_ns;
   measurement.warm_up_messages = board->roles[0].warm_up_messages;
+  if (board->roles[0].warm_up.windows > 0) measurement.warm_up = board->roles[0].warm_up;
   measurement.limit = limit_from(board->roles[0]);
   measurement.distribution = distribution_of(*board, kinds.size(), workload->samples);
   // The span: from the first begin of any role that has one to the last end.
