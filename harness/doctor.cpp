@@ -327,8 +327,12 @@ class Examination {
     const auto aslr = setting("aslr");
     if (!aslr) return;
     if (*aslr != "0")
-      return add(good, "ASLR", "on: launches differ in layout, so their median does not hang on one");
-    add(note, "ASLR", "off: every launch has the same layout, be it a lucky or an unlucky one",
+      return add(good, "ASLR",
+                 "on: runs differ in where the program lies, launches in stacks and mappings besides");
+    add(note, "ASLR",
+        "off: launches still differ in stacks and mappings, but the program lies where it lies in every run, "
+        "be it a "
+        "lucky place or an unlucky one",
         "sysctl -w kernel.randomize_va_space=2");
   }
 

@@ -1,5 +1,6 @@
 #include "harness/launch.h"
 
+#include <alloca.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -30,6 +31,7 @@
 #include "harness/fail.h"
 #include "harness/futex.h"
 #include "harness/role_cost.h"
+#include "harness/shuffle.h"
 
 namespace ipcmark {
 namespace {
@@ -154,6 +156,43 @@ class EdgeChannel {
   Descriptor callers_, roles_;
 };
 
+// ---- the layout ----
+
+// Where things happen to lie moves a figure by percents, and the median of launches that all have one layout
+// is that layout's (Mytkowicz et al., "Producing wrong data without doing anything obviously wrong!", ASPLOS
+// 2009). The steps are those of the kernel's own randomization on x86-64: pages for mappings, 16 bytes for
+// stacks.
+class Layout {
+ public:
+  // Each process of a launch draws for itself; the roles inherit what their parent has done.
+  Layout(const std::optional<std::uint64_t>& seed, std::uint64_t process)
+      : varied_(seed.has_value()), random_(seed.value_or(0) ^ (process << 48)) {}
+
+  // What is mapped from now on lies that much lower; a refusal leaves it where it was. The kernel takes the
+  // highest hole that is large enough, so small mappings are moved only by pages that fill the holes between
+  // the libraries one by one.
+  void shift_mappings() {
+    constexpr std::uint64_t most_single_pages = 64, most_pages = 4'096;
+    if (!varied_) return;
+    const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    for (std::uint64_t pages = 1 + random_.below(most_single_pages); pages > 0; --pages) take(page_bytes);
+    take((1 + random_.below(most_pages)) * page_bytes);
+  }
+  // By how much a stack is to begin lower.
+  std::size_t stack_bytes() {
+    constexpr std::uint64_t most_steps = 512;
+    return varied_ ? 16 * (1 + random_.below(most_steps)) : 0;
+  }
+
+ private:
+  static void take(std::uint64_t bytes) {
+    mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
+
+  bool varied_;
+  SplitMix64 random_;
+};
+
 // ---- the role ----
 
 // Of the role that this process is; nullptr in all others.
@@ -163,6 +202,10 @@ const EdgeChannel* own_edges = nullptr;
 [[noreturn]] void role_main(const LaunchSpec& spec, Work& work, LaunchBoard& launch_board, unsigned index,
                             std::vector<Meeting>& meetings, int arrivals_fd, const EdgeChannel* edges) {
   RoleBoard& board = launch_board.roles[index];
+  Layout layout(spec.layout_seed, 1 + index);
+  layout.shift_mappings();
+  void* const deeper = alloca(layout.stack_bytes());
+  asm volatile("" : : "r"(deeper) : "memory");
   const auto end_as = [&](RoleState state, const char* reason) {
     copy_text(board.failure, reason);
     board.state.store(state, std::memory_order_release);
@@ -447,6 +490,7 @@ std::vector<Meeting> prepare_meetings(const Work& work, LaunchBoard& board, std:
   };
   try {
     settle_in(spec.isolation, spec.limits);
+    Layout(spec.layout_seed, 0).shift_mappings();
     const LaunchDirectory directory(spec.isolation);
     const std::uint64_t open_deadline_ns = now_ns() + static_cast<std::uint64_t>(spec.open_s * 1e9);
     std::vector<Meeting> meetings = prepare_meetings(work, board, open_deadline_ns);

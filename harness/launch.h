@@ -192,6 +192,9 @@ struct LaunchSpec {
   double stall_s = 10;  // without any message moving
   // In the role's process, before it touches memory; may throw. Default: binds nothing.
   std::function<Granted(const std::vector<int>& asked_pus)> bind = {};
+  // Decides where the launch's mappings lie and how deep its roles' stacks begin, which processes that are
+  // forked inherit, and which a new program would draw anew. nullopt: as inherited.
+  std::optional<std::uint64_t> layout_seed = {};
   // What to look at around the timed part; not owned. nullptr: nothing.
   const SystemWatch* watch = nullptr;
   // Called in the process that called launch(), outside all namespaces, while the lead waits for it at either

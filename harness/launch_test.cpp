@@ -343,6 +343,47 @@ TEST_P(Launch, LetsItsCallerActAtBothEdgesOfTheTimedPart) {
   EXPECT_THAT(edges, ElementsAre(TimedEdge::begin, TimedEdge::end));
 }
 
+// Where this role's stack and the next mapping lie.
+struct Lies {
+  std::uint64_t stack = 0, mapping = 0;
+  friend auto operator<=>(const Lies&, const Lies&) = default;
+};
+
+TEST_P(Launch, HasALayoutOfItsOwnThatItsSeedDecides) {
+  TestWork work;
+  work.on_run = [](Role& role) {
+    const char here = 0;
+    role.board().figures[0] = reinterpret_cast<std::uint64_t>(&here);
+    void* const mapping = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    role.board().figures[1] = reinterpret_cast<std::uint64_t>(mapping);
+    munmap(mapping, 4096);
+  };
+  const auto roles_with = [&](std::optional<std::uint64_t> seed) {
+    const SharedLaunchBoard board;
+    LaunchSpec plan = spec(2);
+    plan.layout_seed = seed;
+    EXPECT_EQ(outcome_of(plan, work, *board), "");
+    std::vector<Lies> roles;
+    for (unsigned i = 0; i < 2; ++i)
+      roles.push_back({board->roles[i].figures[0], board->roles[i].figures[1]});
+    return roles;
+  };
+  const std::vector<Lies> inherited = roles_with({});
+  EXPECT_EQ(roles_with({}), inherited) << "forked processes are expected to lie where their parent does";
+  EXPECT_EQ(roles_with(7), roles_with(7));
+  std::set<std::uint64_t> stacks, mappings;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    for (const Lies& role : roles_with(seed)) {
+      EXPECT_EQ(role.stack % 16, inherited[0].stack % 16);
+      EXPECT_EQ(role.mapping % 4096, 0u);
+      stacks.insert(role.stack);
+      mappings.insert(role.mapping);
+    }
+  }
+  EXPECT_GT(stacks.size(), 5u);
+  EXPECT_GT(mappings.size(), 5u);
+}
+
 TEST_P(Launch, LooksAtTheSystemAroundTheTimedPart) {
   TestWork work;
   work.on_run = go_through_every_phase;

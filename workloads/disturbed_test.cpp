@@ -75,6 +75,10 @@ TEST(LaunchVerdict, OfEachDisturbanceNamesItWithItsNumber) {
             "waited for memory 9.0 %"},
            {[](Measurement& m) { m.disturbance->quota_throttled_ns = 50'000'000; }, Grade::noisy,
             "a CPU quota stopped this control group for up to 50 ms in 100 ms"},
+           {[](Measurement& m) { m.warm_up = WarmUpReport{15, 2'100'000, true, false, -0.14, 0.05}; },
+            Grade::noisy,
+            "steady state not reached: over the last 5 of 15 warm-up windows of 2.1 ms the time of a message "
+            "drifted by -14 %"},
            {[](Measurement& m) { m.roles[0].stops = 1; }, Grade::invalid,
             "sender 0 was stopped by a signal 1 time"},
            {[](Measurement& m) { m.roles[1].granted_pus = {7}; }, Grade::invalid,

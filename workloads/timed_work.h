@@ -29,7 +29,7 @@ struct TrialOptions {
   // The lead never waits for the others, who may take a while to see that it is through: its own time tells.
   bool lead_sets_the_pace = false;
   bool every_byte = false;  // a verified launch: compare each byte instead of stamp and sum
-  std::uint64_t seed = 0;   // of whatever is drawn in a launch
+  std::uint64_t seed = 0;   // of whatever is drawn in a launch, and of its layout
 };
 
 // Readings of now_ns().

@@ -132,6 +132,7 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   LaunchSpec spec = spec_for(benchmark_case, kinds, role_pus, context);
   const SystemWatch watch(os_processors_of(role_pus, context.topology));
   spec.watch = &watch;
+  spec.layout_seed = options.seed;
   if (context.at_edge) {
     spec.at_edge = [&](TimedEdge edge, const std::vector<pid_t>& roles) {
       context.at_edge(edge, roles, watch.os_processors());
