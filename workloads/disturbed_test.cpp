@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -133,16 +134,18 @@ class Disturbed : public testing::Test {
   }
   static const std::vector<PuInfo>& pus() { return test_context().topology.pus(); }
 
-  static Verdict measured_for(std::uint64_t timed_ns) {
+  static Measurement measured(const Case& benchmark_case, std::uint64_t timed_ns,
+                              const TrialContext& context = test_context()) {
     const TrialOutcome outcome =
-        run_trial(spinning_pipe(), {{pus().front().logical_index}, {pus().back().logical_index}},
-                  {.timed_ns = timed_ns}, test_context());
+        run_trial(benchmark_case, {{pus().front().logical_index}, {pus().back().logical_index}},
+                  {.timed_ns = timed_ns}, context);
     if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
       ADD_FAILURE() << failure->reason;
       return {};
     }
-    return std::get<Measurement>(outcome).verdict;
+    return std::get<Measurement>(outcome);
   }
+  static Verdict measured_for(std::uint64_t timed_ns) { return measured(spinning_pipe(), timed_ns).verdict; }
 };
 
 // A child that does this until it is killed, or comes to an end; gone with the object.
@@ -236,46 +239,51 @@ TEST_F(Disturbed, ByAQuotaOfHalfAProcessorIsNoisyAndSaysForHowLong) {
   EXPECT_THAT(verdict.reasons, Contains(HasSubstr("a CPU quota stopped this control group for")));
 }
 
-std::vector<pid_t> children_of(pid_t pid) {
-  const std::string number = std::to_string(pid);
-  std::ifstream list("/proc/" + number + "/task/" + number + "/children");
-  std::vector<pid_t> children;
-  for (pid_t child; list >> child;) children.push_back(child);
-  return children;
-}
+// Stops the receiver for 60 ms, so long after the timed part of the launch begins.
+class StopsTheReceiver {
+ public:
+  explicit StopsTheReceiver(useconds_t after_us) : after_us_(after_us) {}
 
-// The two of one parent that have no children themselves: the roles. Empty while there are none.
-std::vector<pid_t> roles_below(pid_t pid) {
-  const std::vector<pid_t> children = children_of(pid);
-  if (children.size() == 2 && children_of(children[0]).empty() && children_of(children[1]).empty())
-    return children;
-  for (const pid_t child : children) {
-    if (child == getpid()) continue;
-    if (std::vector<pid_t> found = roles_below(child); !found.empty()) return found;
+  TrialContext context() {
+    TrialContext context = test_context();
+    context.at_edge = [this](TimedEdge edge, const std::vector<pid_t>& roles, const std::vector<int>&) {
+      if (edge != TimedEdge::begin) return;
+      // At once: before anybody can be through.
+      if (after_us_ == 0) kill(roles.at(1), SIGSTOP);
+      meddler_.emplace([receiver = roles.at(1), after_us = after_us_] {
+        usleep(after_us);
+        kill(receiver, SIGSTOP);
+        usleep(60'000);
+        kill(receiver, SIGCONT);
+      });
+    };
+    return context;
   }
-  return {};
-}
+
+ private:
+  useconds_t after_us_;
+  std::optional<Child> meddler_;
+};
 
 TEST_F(Disturbed, ByARoleThatASignalStopsIsInvalidAndNamesIt) {
-  if (children_of(getppid()).empty()) GTEST_SKIP() << "this kernel does not list children";
-  const pid_t runner = getpid();
-  const Child meddler([runner] {
-    std::vector<pid_t> roles;
-    // The runner has this process and the launch below it, which are two as well.
-    while (roles.empty()) {
-      usleep(2'000);
-      for (const pid_t child : children_of(runner)) {
-        if (child != getpid() && roles.empty()) roles = roles_below(child);
-      }
-    }
-    usleep(20'000);
-    kill(roles[1], SIGSTOP);
-    usleep(50'000);
-    kill(roles[1], SIGCONT);
-  });
-  const Verdict verdict = measured_for(400'000'000);
+  StopsTheReceiver stop(0);
+  const Verdict verdict = measured(spinning_pipe(), 400'000'000, stop.context()).verdict;
   EXPECT_EQ(verdict.grade, Grade::invalid);
   EXPECT_THAT(verdict.reasons, Contains(HasSubstr("receiver 1 was stopped by a signal 1 time")));
+}
+
+TEST_F(Disturbed, ByAStoppedReceiverAnOpenLoopShowsItToAllThatWasDueMeanwhile) {
+  StopsTheReceiver stop(100'000);
+  const Case c{.workload = "paced", .transport = "pipe", .placement = "two PUs", .rate = {5'000}};
+  const Measurement found = measured(c, 400'000'000, stop.context());
+  EXPECT_EQ(found.verdict.grade, Grade::invalid);
+  EXPECT_THAT(found.verdict.reasons, Contains(HasSubstr("receiver 1 was stopped by a signal 1 time")));
+  ASSERT_TRUE(found.distribution);
+  EXPECT_EQ(found.distribution->of, "response_ns");
+  EXPECT_GE(found.distribution->max_ns, 50'000'000u);
+  // Of 2,000 messages 300 were due while it stood still, half of them over 30 ms before it went on.
+  const auto response = Histogram::decode(found.distribution->histogram);
+  EXPECT_GE(response->quantile(0.93), 25e6);
 }
 
 // ---- examined, not timed ----
