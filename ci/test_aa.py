@@ -65,7 +65,7 @@ def test_one_round_cannot_be_dealt():
 
 def figure(ratio=1.0, p=0.5, holm=1.0, q=0.9, base=(99, 101), new=(99, 101)):
     def side(interval):
-        return {"median": sum(interval) / 2, "interval": {"low": interval[0], "high": interval[1]}, "launches": 6}
+        return {"median": sum(interval) / 2, "low": interval[0], "high": interval[1], "launches": 6}
 
     return {"ratio": ratio, "p": p, "p_holm": holm, "q": q, "base": side(base), "new": side(new)}
 
