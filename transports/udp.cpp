@@ -11,7 +11,8 @@
 //
 // A buffer of N messages: as many times what the kernel charges for one, which is asked of it by sending one
 // (SO_MEMINFO). It doubles what is asked for, and looks only whether the buffer is over its size already, so
-// one more may fit.
+// one more may fit. What has been read it gives back late, up to a quarter of the buffer at a time
+// (udp_rmem_release() in net/ipv4/udp.c): while messages are being read, fewer may find room.
 
 #include <fmt/format.h>
 #include <linux/sock_diag.h>
