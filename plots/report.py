@@ -934,7 +934,7 @@ class Drawn:
 
 def _draw(job) -> Drawn:
     number, figure, directory, footer = job
-    if not figure.panels and not figure.rows:
+    if not (figure.panels or figure.rows or figure.maps):
         return Drawn(figure)
     drawing.save(figure, directory, footer)
     return Drawn(

@@ -457,6 +457,14 @@ def test_every_kind_of_file_renders(rendered, shape):
     assert len(set(ids)) == len(ids)
 
 
+def test_maps_of_the_machine_are_drawn(rendered):
+    _, html, directory = rendered("placement")
+    names = ["map-pipe-64B", "map-posix_shm-64B"]
+    pictures = sorted(path.name for path in (directory / "figures").iterdir())
+    assert pictures == sorted(f"{name}.{kind}" for name in names for kind in ("png", "svg"))
+    assert html.count("<svg") == 2 * len(names)
+
+
 def check_self_contained(page, directory):
     ids = {attributes.get("id") for _, attributes in page.tags}
     for tag, attributes in page.tags:
