@@ -362,10 +362,11 @@ def ratio_rows(file: ResultFile, rule: dict) -> list[Evidence]:
             partner = other.case.transport if one_wait else describe(other.case, ("message_bytes",))
             row = number_row(what, apart(one.case) | {"against": partner}, ratios, rule["expect"], times)
             rows.append(row)
+    for side, chosen in (("of", of), ("against", against)):
+        if not chosen.usable and not chosen.reasons:
+            rows.append(Evidence(title_of(rule), units.MISSING, nothing_chosen(file, rule[side]), UNKNOWN))
     if not rows:
-        missing = [side for side, chosen in (("of", of), ("against", against)) if not chosen.usable]
-        reason = nothing_chosen(file, rule[missing[0]]) if missing else "nothing to compare agrees in " + ", ".join(join)
-        rows.append(Evidence(title_of(rule), units.MISSING, reason, UNKNOWN))
+        rows.append(Evidence(title_of(rule), units.MISSING, "nothing to compare agrees in " + ", ".join(join), UNKNOWN))
     return rows
 
 

@@ -219,6 +219,14 @@ def test_what_is_invalid_failed_or_not_there_is_not_measured(tmp_path):
     assert "5 launches" in found.remark
 
 
+def test_a_mechanism_that_is_not_there_is_named_before_what_else_is_wrong(tmp_path):
+    pipe = sample.case("stream", "pipe")
+    invalid = {sample.case_id(pipe): {"grade": "invalid", "reasons": ["the host took it away"]}}
+    found = outcome(write_run(tmp_path, [(pipe, takes(200))], verdicts=invalid), slower())
+    assert found.word == UNKNOWN
+    assert "this run has no tcp" in found.remark
+
+
 def test_a_noisy_result_is_judged_by_its_interval(tmp_path):
     noisy = {sample.case_id(sample.case("stream", "tcp")): {"grade": "noisy", "reasons": ["spread"]}}
     assert outcome(write_run(tmp_path, pair(64, 300, 200), verdicts=noisy), slower()).word == HOLDS
