@@ -20,7 +20,7 @@ namespace ipcmark {
 struct TrialOptions {
   std::uint64_t timed_ns = 100'000'000;  // how long the timed part should take
   std::uint64_t warm_up_ns =
-      10'000'000;                    // how long as many windows as judge the warm-up should take together
+      5'000'000;                     // how long as many windows as judge the warm-up take at least, together
   std::uint64_t fixed_messages = 0;  // > 0: exactly these in the timed part, no warm-up
   // > 0: of the fixed messages only as many as take about this long; some go before, to learn the pace.
   std::uint64_t fixed_within_ns = 0;
