@@ -24,9 +24,9 @@ inline constexpr double noisy_span_ns = 1e6;
 
 // ---- of the warm-up before it ----
 
-// The last five windows are looked at. They may drift by a tenth, which a timed part ten times as long would
-// show as less than its launches differ by (noisy_spread), and all but the least and the most of them may lie
-// a fifth apart: more on an idle machine is a mechanism that has not settled.
+// The last five windows are looked at. They may drift by a tenth, which a timed part ten times as long or
+// more would show as less than its launches differ by (noisy_spread), and all but the least and the most of
+// them may lie a fifth apart: more on an idle machine is a mechanism that has not settled.
 inline constexpr std::size_t steady_windows = 5;
 inline constexpr double steady_drift = 0.10;
 inline constexpr double steady_spread = 0.20;

@@ -1,6 +1,7 @@
 // The two ends of a pipe or FIFO (pipe(7), fifo(7)) and its capacity.
 #pragma once
 
+#include <climits>
 #include <optional>
 #include <string_view>
 
@@ -22,6 +23,25 @@ struct PipeOperations {
   static ssize_t take(int fd, std::byte* bytes, std::size_t count, Wait) { return ::read(fd, bytes, count); }
   static void end(Descriptor& stream) { stream.reset(); }
 };
+
+// What a pipe without a name is, whatever goes through it, for the facts of its transports.
+constexpr Facts pipe_facts(std::string_view summary, Facts::Standard standard) {
+  return {.summary = summary,
+          .model = Facts::Model::message_passing,
+          .naming = Facts::Naming::none,
+          .most_senders = Facts::any_number,
+          .most_receivers = Facts::any_number,
+          .unit = Facts::Unit::bytes,
+          .largest_shared_message = PIPE_BUF,
+          .scope = Facts::Scope::machine,
+          .standard = standard,
+          .send_waits = descriptor_waits,
+          .receive_waits = descriptor_waits,
+          .surplus_writer_withholds_end = true,
+          .sender_sees_death = true,
+          .receiver_sees_death = true,
+          .third_process_can = Facts::Interception::take};
+}
 
 // Sets the capacity of the pipe behind `fd` to hold at least so many messages. The kernel rounds up to a
 // power of two of pages (F_SETPIPE_SZ in fcntl(2)), so more may fit: how many is probed, not promised. Throws

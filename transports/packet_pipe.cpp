@@ -81,21 +81,14 @@ class PacketReceiver {
 class PacketPipe {
  public:
   static constexpr std::string_view name = "packet_pipe";
-  static constexpr Facts facts{.summary = "one-way pipe of whole messages between relatives",
-                               .model = Facts::Model::message_passing,
-                               .naming = Facts::Naming::none,
-                               .most_senders = Facts::any_number,
-                               .most_receivers = Facts::any_number,
-                               .unit = Facts::Unit::messages,
-                               .largest_message = PIPE_BUF,
-                               .scope = Facts::Scope::machine,
-                               .standard = Facts::Standard::linux_only,
-                               .send_waits = descriptor_waits,
-                               .receive_waits = descriptor_waits,
-                               .surplus_writer_withholds_end = true,
-                               .sender_sees_death = true,
-                               .receiver_sees_death = true,
-                               .third_process_can = Facts::Interception::take};
+  static constexpr Facts facts = [] {
+    Facts of_packets =
+        pipe_facts("one-way pipe of whole messages between relatives", Facts::Standard::linux_only);
+    of_packets.unit = Facts::Unit::messages;
+    of_packets.largest_message = PIPE_BUF;
+    of_packets.largest_shared_message.reset();
+    return of_packets;
+  }();
 
   explicit PacketPipe(const Shape& shape) : shape_(shape) {
     if (shape.message_bytes > PIPE_BUF) {

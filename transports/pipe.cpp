@@ -16,21 +16,7 @@ namespace {
 class Pipe {
  public:
   static constexpr std::string_view name = "pipe";
-  static constexpr Facts facts{.summary = "one-way byte stream between relatives",
-                               .model = Facts::Model::message_passing,
-                               .naming = Facts::Naming::none,
-                               .most_senders = Facts::any_number,
-                               .most_receivers = Facts::any_number,
-                               .unit = Facts::Unit::bytes,
-                               .largest_shared_message = PIPE_BUF,
-                               .scope = Facts::Scope::machine,
-                               .standard = Facts::Standard::posix,
-                               .send_waits = descriptor_waits,
-                               .receive_waits = descriptor_waits,
-                               .surplus_writer_withholds_end = true,
-                               .sender_sees_death = true,
-                               .receiver_sees_death = true,
-                               .third_process_can = Facts::Interception::take};
+  static constexpr Facts facts = pipe_facts("one-way byte stream between relatives", Facts::Standard::posix);
 
   explicit Pipe(const Shape& shape) : shape_(shape) {
     std::array<int, 2> ends;

@@ -147,21 +147,8 @@ class SpliceSender {
 class Vmsplice {
  public:
   static constexpr std::string_view name = "vmsplice";
-  static constexpr Facts facts{.summary = "pipe that takes the sender's own pages",
-                               .model = Facts::Model::message_passing,
-                               .naming = Facts::Naming::none,
-                               .most_senders = Facts::any_number,
-                               .most_receivers = Facts::any_number,
-                               .unit = Facts::Unit::bytes,
-                               .largest_shared_message = PIPE_BUF,
-                               .scope = Facts::Scope::machine,
-                               .standard = Facts::Standard::linux_only,
-                               .send_waits = descriptor_waits,
-                               .receive_waits = descriptor_waits,
-                               .surplus_writer_withholds_end = true,
-                               .sender_sees_death = true,
-                               .receiver_sees_death = true,
-                               .third_process_can = Facts::Interception::take};
+  static constexpr Facts facts =
+      pipe_facts("pipe that takes the sender's own pages", Facts::Standard::linux_only);
 
   explicit Vmsplice(const Shape& shape) : shape_(shape) {
     const std::size_t page = page_bytes();
