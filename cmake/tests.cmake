@@ -4,22 +4,31 @@ include(GoogleTest)
 # All that the tests need, and no more.
 add_custom_target(tests)
 
+# What is tested is optimised; for the tests themselves less will do, and compiles in two thirds of the time.
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(options_of_tests -O1)
+endif()
+
+# The headers that all of them include, compiled once.
+file(GENERATE OUTPUT ${generated}/test_headers.cpp CONTENT "")
+add_library(test_headers OBJECT ${generated}/test_headers.cpp)
+target_link_libraries(test_headers PRIVATE Threads::Threads GTest::gmock)
+target_compile_options(test_headers PRIVATE ${options_of_tests})
+target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+
 # One executable per directory, one CTest entry per test. Tests that fork processes which wait, spin or hold kernel
 # objects take the lock `processors`, so that no two of them share the machine under `ctest -j`.
 function(add_gtest name)
-  cmake_parse_arguments(arg "SERIAL" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "SERIAL;ALONE" "" "SOURCES;LINK" ${ARGN})
   if(NOT arg_SOURCES)
     return()
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
-  target_precompile_headers(${name} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
-  # What is tested is optimised, or instrumented throughout; for the tests themselves less will do, and compiles in two
-  # thirds of the time. AddressSanitizer sees what these checks would.
-  if(IPCMARK_SANITIZE MATCHES "undefined")
-    target_compile_options(${name} PRIVATE -fno-sanitize=null,object-size,vptr,alignment)
-  elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(${name} PRIVATE -O1)
+  target_precompile_headers(${name} REUSE_FROM test_headers)
+  target_compile_options(${name} PRIVATE ${options_of_tests})
+  if(NOT arg_ALONE)
+    unite(${name})
   endif()
   add_dependencies(tests ${name})
   set(properties TIMEOUT 180 LABELS ${name})
@@ -40,13 +49,13 @@ endfunction()
 # What two threads or processes do to the same memory without a lock: the part of harness_test that ThreadSanitizer is for.
 set(lock_free_tests ${harness_tests})
 list(FILTER lock_free_tests INCLUDE REGEX "(baselines|cache_line|doorbell|futex|mailbox_checker|ring|segment_queue|seqlock|slot_rendezvous|wait)_test\\.cpp$")
-if(IPCMARK_SANITIZE STREQUAL "thread")
+if(IPCMARK_SANITIZE MATCHES "thread")
   add_gtest(lock_free_test SERIAL SOURCES ${lock_free_tests} LINK ipcmark_harness PkgConfig::hwloc)
 endif()
 add_gtest(harness_test SERIAL SOURCES ${harness_tests} LINK ipcmark_harness PkgConfig::hwloc)
 add_gtest(results_test SOURCES ${results_tests} LINK ipcmark_results nlohmann_json::nlohmann_json)
 add_gtest(workloads_test SERIAL SOURCES ${workloads_tests} LINK ipcmark_transports)
-add_gtest(transports_test SERIAL SOURCES ${transports_tests} LINK ipcmark_transports)
+add_gtest(transports_test SERIAL ALONE SOURCES ${transports_tests} LINK ipcmark_transports)
 add_gtest(command_test SERIAL SOURCES ${command_tests} LINK ipcmark_command ipcmark_transports ipcmark_results)
 if(TARGET command_test AND TARGET ipcmark)
   add_dependencies(command_test ipcmark)

@@ -13,7 +13,7 @@
 namespace ipcmark {
 namespace {
 
-constexpr std::uint64_t second = 1'000'000'000;
+constexpr std::uint64_t second_ns = 1'000'000'000;
 
 TEST(CacheLine, TheTwoDirectionsLieInPairsOfLinesOfTheirOwn) {
   EXPECT_EQ(alignof(CacheLinePair), 128u);
@@ -23,9 +23,9 @@ TEST(CacheLine, TheTwoDirectionsLieInPairsOfLinesOfTheirOwn) {
 TEST(CacheLine, BothSidesCountTheSameRoundTripsBatchAfterBatch) {
   CacheLinePair pair;
   bool followed = false;
-  std::thread follower([&] { followed = bounce_follow(pair, 1'000, now_ns() + 30 * second); });
+  std::thread follower([&] { followed = bounce_follow(pair, 1'000, now_ns() + 30 * second_ns); });
   for (int batch = 0; batch < 10; ++batch)
-    EXPECT_TRUE(bounce_lead(pair, 100, now_ns() + 30 * second).has_value());
+    EXPECT_TRUE(bounce_lead(pair, 100, now_ns() + 30 * second_ns).has_value());
   follower.join();
   EXPECT_TRUE(followed);
   EXPECT_EQ(pair.ping.load(), 1'000u);
@@ -34,9 +34,9 @@ TEST(CacheLine, BothSidesCountTheSameRoundTripsBatchAfterBatch) {
 
 TEST(CacheLine, APeerThatIsNotThereDoesNotHangUs) {
   CacheLinePair pair;
-  EXPECT_FALSE(bounce_lead(pair, 10, now_ns() + second / 100).has_value());
+  EXPECT_FALSE(bounce_lead(pair, 10, now_ns() + second_ns / 100).has_value());
   CacheLinePair other;
-  EXPECT_FALSE(bounce_follow(other, 10, now_ns() + second / 100));
+  EXPECT_FALSE(bounce_follow(other, 10, now_ns() + second_ns / 100));
 }
 
 TEST(CacheLine, IsMeasuredBetweenTwoProcesses) {

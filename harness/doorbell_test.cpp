@@ -16,16 +16,11 @@
 #include <vector>
 
 #include "harness/pinned_pair.h"
+#include "harness/test_stress.h"
 #include "harness/test_work.h"
 
 namespace ipcmark {
 namespace {
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t patience = 1;  // sanitizers slow everything down
-#else
-constexpr std::uint64_t patience = 3;
-#endif
 
 // Things that some make and others use up, at most `room` of them there at a time: the bounded buffer without
 // the buffer. A wake-up that is lost leaves somebody asleep for ever.
@@ -106,7 +101,7 @@ TEST_P(DoorbellOf, SeveralThreadsOnBothSidesLoseNoWakeUp) {
   for (const std::uint64_t room : {1, 2, 50}) {
     for (const auto& [makers, users] : {std::pair{1u, 4u}, {4u, 1u}, {3u, 3u}}) {
       SCOPED_TRACE(testing::Message() << room << " things, " << makers << " makers, " << users << " users");
-      constexpr std::uint64_t things = 1'000 * patience;
+      constexpr std::uint64_t things = 300 * patience;
       Store store(GetParam(), room);
       store.makers_left = makers;
       std::vector<std::thread> threads;
@@ -126,7 +121,7 @@ TEST_P(DoorbellOf, SeveralProcessesOnBothSidesLoseNoWakeUp) {
   };
   const SharedPages<Pages> pages;
   constexpr unsigned each = 3;
-  constexpr std::uint64_t things = 1'000 * patience;
+  constexpr std::uint64_t things = 300 * patience;
   auto& store = *new (pages->bytes) Store(GetParam(), 2);
   store.makers_left = each;
   std::vector<pid_t> children;

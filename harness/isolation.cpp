@@ -22,13 +22,10 @@
 #include <vector>
 
 #include "harness/descriptor.h"
+#include "harness/fail.h"
 
 namespace ipcmark {
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 // Per IPC namespace, with the largest value that the kernel lets its owner set (mq_overview(7); msgmnb and
 // msgmax are bounded only by int). What is only a default stays the host's.
@@ -139,7 +136,7 @@ std::string try_namespaces(const Isolation& wanted, Limits limits) {
   std::string answer;
   std::array<char, 512> chunk;
   for (ssize_t got;
-       (got = read(read_end.get(), chunk.data(), chunk.size())) > 0 || (got < 0 && errno == EINTR);) {
+       (got = ::read(read_end.get(), chunk.data(), chunk.size())) > 0 || (got < 0 && errno == EINTR);) {
     if (got > 0) answer.append(chunk.data(), static_cast<std::size_t>(got));
   }
   while (waitpid(outer, nullptr, 0) < 0 && errno == EINTR) {

@@ -352,11 +352,11 @@ class Watch {
     if (events[0].revents != 0) return LaunchFailure{LaunchFailure::Kind::failed, "interrupted"};
     std::array<char, 1024> discarded;
     if (events[1].revents != 0) {
-      while (read(signals_.get(), discarded.data(), discarded.size()) > 0) {
+      while (::read(signals_.get(), discarded.data(), discarded.size()) > 0) {
       }
       reap();
     }
-    if (events[2].revents != 0 && read(arrivals_.get(), discarded.data(), discarded.size()) < 0) {
+    if (events[2].revents != 0 && ::read(arrivals_.get(), discarded.data(), discarded.size()) < 0) {
       fail("read of the launch's eventfd");
     }
     if (!worst_) return std::nullopt;

@@ -569,7 +569,7 @@ TEST_P(Launch, DiesWithItsRunnerAndLeavesNeitherProcessNorName) {
       _exit(0);
     }
     char said[2];
-    for (char& byte : said) ASSERT_EQ(read(read_end.get(), &byte, 1), 1);
+    for (char& byte : said) ASSERT_EQ(::read(read_end.get(), &byte, 1), 1);
     kill(runner, SIGKILL);
     waitpid(runner, nullptr, 0);
     EXPECT_TRUE(census.all_have_ended(10'000));

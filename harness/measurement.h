@@ -11,6 +11,8 @@
 
 namespace ipcmark {
 
+inline constexpr double ns_per_second = 1e9;
+
 // What a capacity really is on this machine. See DESIGN's words: asked, limit, fits, resume_after.
 struct CapacityFacts {
   struct Limit {

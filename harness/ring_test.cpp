@@ -13,29 +13,24 @@
 #include "harness/allowed_pus.h"
 #include "harness/payload.h"
 #include "harness/pinned_pair.h"
+#include "harness/test_stress.h"
 
 namespace ipcmark {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t patience = 1;  // sanitizers slow everything down
-#else
-constexpr std::uint64_t patience = 10;
-#endif
-
 // Zero-filled shared memory for one ring, and what its waits need besides.
-class Region {
+class RingRegion {
  public:
-  explicit Region(const RingShape& shape, std::uint64_t first_position = 0)
+  explicit RingRegion(const RingShape& shape, std::uint64_t first_position = 0)
       : bytes_(Ring::bytes_needed(shape.capacity, shape.message_bytes)),
         memory_(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
         doorbells_{DoorbellParts("ring", shape.send_wait), DoorbellParts("ring", shape.receive_wait)} {
     if (memory_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
     Ring::initialise(span(), shape, first_position);
   }
-  Region(const Region&) = delete;
-  Region& operator=(const Region&) = delete;
-  ~Region() { ::munmap(memory_, bytes_); }
+  RingRegion(const RingRegion&) = delete;
+  RingRegion& operator=(const RingRegion&) = delete;
+  ~RingRegion() { ::munmap(memory_, bytes_); }
 
   std::span<std::byte> span() const { return {static_cast<std::byte*>(memory_), bytes_}; }
   RingSender sender() const { return RingSender(span(), doorbells_); }
@@ -46,18 +41,6 @@ class Region {
   void* memory_;
   LinkDoorbellParts doorbells_;
 };
-
-// Whole operations out of attempts. A waiting loop lets others run from time to time, so that spinning tests
-// come to an end on a machine with fewer processors than threads.
-template <class Attempt, class WaitForIt>
-Io persist(Attempt attempt, WaitForIt wait) {
-  for (unsigned attempts = 1;; ++attempts) {
-    const Io io = attempt();
-    if (io != Io::again) return io;
-    wait();
-    if (attempts % 256 == 0) ::sched_yield();
-  }
-}
 
 Io put(RingSender& sender, std::size_t size, std::uint64_t sequence, Access access) {
   const auto wait = [&] { sender.wait_to_send(); };
@@ -88,13 +71,13 @@ Io get(RingReceiver& receiver, std::size_t size, SequenceChecker& checker, Acces
   return receiver.release();
 }
 
-void send_all(const Region& region, std::size_t size, std::uint64_t messages, Access access) {
+void send_all(const RingRegion& region, std::size_t size, std::uint64_t messages, Access access) {
   RingSender sender = region.sender();
   for (std::uint64_t i = 0; i < messages; ++i) ASSERT_EQ(put(sender, size, i, access), Io::done);
   EXPECT_EQ(sender.finish(), Io::done);
 }
 
-bool receives_all(const Region& region, std::size_t size, std::uint64_t messages, Access access) {
+bool receives_all(const RingRegion& region, std::size_t size, std::uint64_t messages, Access access) {
   RingReceiver receiver = region.receiver();
   SequenceChecker checker(0, size, Touch::full);
   while (get(receiver, size, checker, access) == Io::done) {
@@ -111,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(Capacities, RingOfCapacity, testing::Values(1, 2, 3, 7,
                          testing::PrintToStringParamName());
 
 TEST_P(RingOfCapacity, HoldsExactlyItsCapacity) {
-  const Region region({GetParam(), 16});
+  const RingRegion region({GetParam(), 16});
   RingSender sender = region.sender();
   const std::vector<std::byte> message(16);
   for (std::uint64_t i = 0; i < GetParam(); ++i) ASSERT_EQ(sender.send(message), Io::done) << i;
@@ -122,7 +105,7 @@ TEST_P(RingOfCapacity, HoldsExactlyItsCapacity) {
 }
 
 TEST_P(RingOfCapacity, TheSenderGoesOnAfterAtMostOneCursorStepOfReleases) {
-  const Region region({GetParam(), 16});
+  const RingRegion region({GetParam(), 16});
   RingSender sender = region.sender();
   RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(16);
@@ -134,7 +117,7 @@ TEST_P(RingOfCapacity, TheSenderGoesOnAfterAtMostOneCursorStepOfReleases) {
 }
 
 TEST_P(RingOfCapacity, AWaitingReceiverHasGivenBackAllItReleased) {
-  const Region region({GetParam(), 16});
+  const RingRegion region({GetParam(), 16});
   RingSender sender = region.sender();
   RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(16);
@@ -148,7 +131,7 @@ TEST_P(RingOfCapacity, AWaitingReceiverHasGivenBackAllItReleased) {
 
 TEST_P(RingOfCapacity, KeepsOrderAndBytesOverManyLapsWherePositionsGrowLarge) {
   for (const std::uint64_t first : {std::uint64_t{0}, (std::uint64_t{1} << 32) - 5, UINT64_MAX - 40}) {
-    const Region region({GetParam(), 24}, first);
+    const RingRegion region({GetParam(), 24}, first);
     RingSender sender = region.sender();
     RingReceiver receiver = region.receiver();
     SequenceChecker checker(0, 24, Touch::full);
@@ -179,7 +162,7 @@ TEST_P(RingOfCapacity, KeepsOrderAndBytesOverManyLapsWherePositionsGrowLarge) {
 }
 
 TEST_P(RingOfCapacity, ClosedComesAfterEverythingThatWasCommitted) {
-  const Region region({GetParam(), 8});
+  const RingRegion region({GetParam(), 8});
   RingSender sender = region.sender();
   RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(8);
@@ -192,7 +175,7 @@ TEST_P(RingOfCapacity, ClosedComesAfterEverythingThatWasCommitted) {
 }
 
 TEST(Ring, AnEmptyRingSaysAgain) {
-  const Region region({4, 8});
+  const RingRegion region({4, 8});
   RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(8);
   std::span<const std::byte> slot;
@@ -201,7 +184,7 @@ TEST(Ring, AnEmptyRingSaysAgain) {
 }
 
 TEST(Ring, WhatIsLoanedIsNotSeenBeforeTheCommit) {
-  const Region region({4, 8});
+  const RingRegion region({4, 8});
   RingSender sender = region.sender();
   RingReceiver receiver = region.receiver();
   std::span<std::byte> slot;
@@ -215,7 +198,7 @@ TEST(Ring, WhatIsLoanedIsNotSeenBeforeTheCommit) {
 }
 
 TEST(Ring, ALoanOrAPeekRepeatedGivesTheSameSlot) {
-  const Region region({4, 8});
+  const RingRegion region({4, 8});
   RingSender sender = region.sender();
   RingReceiver receiver = region.receiver();
   std::span<std::byte> first, second;
@@ -231,7 +214,7 @@ TEST(Ring, ALoanOrAPeekRepeatedGivesTheSameSlot) {
 }
 
 TEST(Ring, ASlotIsNotLoanedAgainBeforeItsRelease) {
-  const Region region({1, 8});
+  const RingRegion region({1, 8});
   RingSender sender = region.sender();
   RingReceiver receiver = region.receiver();
   std::span<std::byte> slot;
@@ -246,7 +229,7 @@ TEST(Ring, ASlotIsNotLoanedAgainBeforeItsRelease) {
 
 TEST(Ring, SlotsAreAlignedExactAndApart) {
   for (const std::size_t size : {1u, 3u, 7u, 8u, 9u, 56u, 57u, 64u, 100u, 4096u, 100'003u}) {
-    const Region region({3, size});
+    const RingRegion region({3, size});
     RingSender sender = region.sender();
     RingReceiver receiver = region.receiver();
     const std::byte* end = region.span().data();
@@ -269,13 +252,13 @@ TEST(Ring, SlotsAreAlignedExactAndApart) {
 
 TEST(Ring, TakesMessagesOfMoreThanFourMebibytes) {
   constexpr std::size_t size = (4 << 20) + 3;
-  const Region region({2, size});
+  const RingRegion region({2, size});
   send_all(region, size, 2, Access::copy);
   EXPECT_TRUE(receives_all(region, size, 2, Access::copy));
 }
 
 TEST(Ring, ASenderThatIsDestroyedHasFinished) {
-  const Region region({4, 8});
+  const RingRegion region({4, 8});
   RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(8);
   {
@@ -291,7 +274,7 @@ TEST(Ring, ASenderThatIsDestroyedHasFinished) {
 }
 
 TEST(Ring, AFullRingWithoutAReceiverIsClosed) {
-  const Region region({2, 8});
+  const RingRegion region({2, 8});
   RingSender sender = region.sender();
   const std::vector<std::byte> message(8);
   { RingReceiver receiver = region.receiver(); }
@@ -355,7 +338,7 @@ TEST_P(RingUnderStress, TwoThreadsHandOverEveryByteInOrder) {
   at_each_capacity(72, [&](const RingShape& shape) {
     for (const Access send_access : {Access::copy, Access::loan}) {
       for (const Access receive_access : {Access::copy, Access::loan}) {
-        const Region region(shape);
+        const RingRegion region(shape);
         std::thread sender([&] { send_all(region, 72, messages, send_access); });
         EXPECT_TRUE(receives_all(region, 72, messages, receive_access));
         sender.join();
@@ -369,7 +352,7 @@ TEST_P(RingUnderStress, TwoProcessesHandOverEveryByteInOrder) {
   const auto [first, last] = first_and_last_allowed_pu();
   at_each_capacity(100, [&, first = first, last = last](const RingShape& shape) {
     for (const Access access : {Access::copy, Access::loan}) {
-      const Region region(shape);
+      const RingRegion region(shape);
       run_pinned_pair(
           first,
           [&] {
@@ -389,7 +372,7 @@ TEST_P(RingUnderStress, SidesThatDawdleNowAndThenLoseNothing) {
     if (dice % 32 == 0) std::this_thread::sleep_for(std::chrono::microseconds(dice % 61));
   };
   at_each_capacity(8, [&](const RingShape& shape) {
-    const Region region(shape);
+    const RingRegion region(shape);
     std::thread sending([&] {
       RingSender sender = region.sender();
       for (std::uint64_t i = 0; i < messages; ++i) {
@@ -416,7 +399,7 @@ TEST_P(SleepingRing, LosesNoWakeUpInManyPingPongsThroughOneSlot) {
   constexpr std::uint64_t round_trips = 3'000 * patience;
   const auto [first, last] = first_and_last_allowed_pu();
   const Wait wait = GetParam();
-  const Region there({1, 8, wait, wait}), back({1, 8, wait, wait});
+  const RingRegion there({1, 8, wait, wait}), back({1, 8, wait, wait});
   const auto lead = [&] {
     RingSender sender = there.sender();
     RingReceiver receiver = back.receiver();
@@ -442,7 +425,7 @@ TEST_P(SleepingRing, LosesNoWakeUpInManyPingPongsThroughOneSlot) {
 
 TEST(Ring, MillionsOfMessagesStayInOrder) {
   constexpr std::uint64_t messages = 200'000 * patience;
-  const Region region({1024, 64});
+  const RingRegion region({1024, 64});
   std::thread sender([&] {
     RingSender end = region.sender();
     for (std::uint64_t i = 0; i < messages; ++i) ASSERT_EQ(put(end, 64, i, Access::loan), Io::done);
@@ -453,7 +436,7 @@ TEST(Ring, MillionsOfMessagesStayInOrder) {
 
 TEST_P(SleepingRing, WakesItsReceiverAtTheEnd) {
   const Wait wait = GetParam();
-  const Region region({4, 8, wait, wait});
+  const RingRegion region({4, 8, wait, wait});
   RingReceiver receiver = region.receiver();
   std::thread sender([&] {
     RingSender end = region.sender();
@@ -467,7 +450,7 @@ TEST_P(SleepingRing, WakesItsReceiverAtTheEnd) {
 
 TEST_P(SleepingRing, WakesItsSenderWhenTheReceiverLeaves) {
   const Wait wait = GetParam();
-  const Region region({1, 8, wait, wait});
+  const RingRegion region({1, 8, wait, wait});
   RingSender sender = region.sender();
   std::thread receiver([&] {
     RingReceiver end = region.receiver();

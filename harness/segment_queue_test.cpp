@@ -15,22 +15,17 @@
 #include "harness/memory_map.h"
 #include "harness/payload.h"
 #include "harness/pinned_pair.h"
+#include "harness/test_stress.h"
 
 namespace ipcmark {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t patience = 1;  // sanitizers slow everything down
-#else
-constexpr std::uint64_t patience = 10;
-#endif
-
 constexpr std::uint64_t mebibyte = 1 << 20;
 
 // Zero-filled shared memory for one queue, touched only as it is used.
-class Region {
+class QueueRegion {
  public:
-  explicit Region(const SegmentQueueShape& shape)
+  explicit QueueRegion(const SegmentQueueShape& shape)
       : parts_{{}, DoorbellParts("queue", shape.receive_wait)}, memory_(mapped(shape)) {
     SegmentQueue::initialise(span(), shape);
   }
@@ -86,7 +81,7 @@ Io take(SegmentReceiver& receiver, std::size_t size, SequenceChecker& checker, s
 }
 
 // With a pause now and then, so that backlogs of all sizes come and go.
-bool receives_all(const Region& region, std::size_t size, std::uint64_t messages,
+bool receives_all(const QueueRegion& region, std::size_t size, std::uint64_t messages,
                   std::uint64_t pause_every = 0) {
   SegmentReceiver receiver(region.span(), region.parts());
   SequenceChecker checker(0, size, Touch::full);
@@ -108,7 +103,7 @@ bool receives_all(const Region& region, std::size_t size, std::uint64_t messages
 TEST(SegmentQueue, TakesManySegmentsOfMessagesWithoutAReceiverAndGivesThemInOrder) {
   for (const std::size_t size : {1u, 7u, 8u, 64u, 100u, 4'096u, 100'003u}) {
     SCOPED_TRACE(size);
-    const Region region({.message_bytes = size, .limit_bytes = 64 * mebibyte});
+    const QueueRegion region({.message_bytes = size, .limit_bytes = 64 * mebibyte});
     const std::uint64_t messages = std::min<std::uint64_t>(100'000, 32 * mebibyte / size);
     SegmentSender sender(region.span());
     for (std::uint64_t i = 0; i < messages; ++i) put(sender, size, i);
@@ -120,7 +115,7 @@ TEST(SegmentQueue, TakesManySegmentsOfMessagesWithoutAReceiverAndGivesThemInOrde
 }
 
 TEST(SegmentQueue, ASenderThatWouldPassTheLimitFailsByNameAndLosesNothingBeforeIt) {
-  const Region region({.message_bytes = 1'000, .limit_bytes = mebibyte});
+  const QueueRegion region({.message_bytes = 1'000, .limit_bytes = mebibyte});
   std::uint64_t sent = 0;
   std::string reason;
   {
@@ -143,7 +138,7 @@ TEST(SegmentQueue, ASenderThatWouldPassTheLimitFailsByNameAndLosesNothingBeforeI
 TEST(SegmentQueue, ReusesWhatWasReadSoThatASteadyFlowStaysInFewPages) {
   constexpr std::size_t size = 4'000;
   const SegmentQueueShape shape{.message_bytes = size, .limit_bytes = 256 * mebibyte};
-  const Region region(shape);
+  const QueueRegion region(shape);
   SegmentSender sender(region.span());
   SegmentReceiver receiver(region.span());
   SequenceChecker checker(0, size, Touch::full);
@@ -184,7 +179,7 @@ TEST(SegmentQueue, ReusesWhatWasReadSoThatASteadyFlowStaysInFewPages) {
 }
 
 TEST(SegmentQueue, AFewMessagesInFlightAreCountedAsFew) {
-  const Region region({.message_bytes = 64, .limit_bytes = 4 * mebibyte});
+  const QueueRegion region({.message_bytes = 64, .limit_bytes = 4 * mebibyte});
   SegmentSender sender(region.span());
   SegmentReceiver receiver(region.span());
   SequenceChecker checker(0, 64, Touch::full);
@@ -198,7 +193,7 @@ TEST(SegmentQueue, AFewMessagesInFlightAreCountedAsFew) {
 }
 
 TEST(SegmentQueue, IsEmptyAtFirstAndClosedAfterWhatWasCommitted) {
-  const Region region({.message_bytes = 8, .limit_bytes = mebibyte});
+  const QueueRegion region({.message_bytes = 8, .limit_bytes = mebibyte});
   SegmentReceiver receiver(region.span());
   std::vector<std::byte> message(8);
   std::span<const std::byte> slot;
@@ -221,7 +216,7 @@ TEST(SegmentQueue, IsEmptyAtFirstAndClosedAfterWhatWasCommitted) {
 }
 
 TEST(SegmentQueue, ASenderIsToldThatItsReceiverHasGone) {
-  const Region region({.message_bytes = 64, .limit_bytes = 16 * mebibyte});
+  const QueueRegion region({.message_bytes = 64, .limit_bytes = 16 * mebibyte});
   SegmentSender sender(region.span());
   { SegmentReceiver receiver(region.span()); }
   const std::vector<std::byte> message(64);
@@ -232,7 +227,7 @@ TEST(SegmentQueue, ASenderIsToldThatItsReceiverHasGone) {
 }
 
 TEST(SegmentQueue, ItsSenderHasNothingToWaitFor) {
-  const Region region({.message_bytes = 64, .limit_bytes = mebibyte});
+  const QueueRegion region({.message_bytes = 64, .limit_bytes = mebibyte});
   EXPECT_THROW(SegmentSender(region.span()).wait_to_send(), std::logic_error);
 }
 
@@ -263,7 +258,8 @@ TEST_P(SegmentQueueUnderStress, TwoThreadsHandOverEveryByteInOrder) {
   // Segments of one and of many slots.
   for (const std::size_t size : {72u, 40'000u}) {
     const std::uint64_t messages = size == 72 ? 20'000 * patience : 400 * patience;
-    const Region region({.message_bytes = size, .limit_bytes = 512 * mebibyte, .receive_wait = GetParam()});
+    const QueueRegion region(
+        {.message_bytes = size, .limit_bytes = 512 * mebibyte, .receive_wait = GetParam()});
     std::thread sending([&] {
       SegmentSender sender(region.span(), region.parts());
       for (std::uint64_t i = 0; i < messages; ++i) put(sender, size, i);
@@ -276,7 +272,7 @@ TEST_P(SegmentQueueUnderStress, TwoThreadsHandOverEveryByteInOrder) {
 TEST_P(SegmentQueueUnderStress, TwoProcessesHandOverEveryByteInOrder) {
   const std::uint64_t messages = 5'000 * patience;
   const auto [first, last] = first_and_last_allowed_pu();
-  const Region region({.message_bytes = 100, .limit_bytes = 64 * mebibyte, .receive_wait = GetParam()});
+  const QueueRegion region({.message_bytes = 100, .limit_bytes = 64 * mebibyte, .receive_wait = GetParam()});
   run_pinned_pair(
       first,
       [&] {
@@ -292,7 +288,7 @@ TEST_P(SegmentQueueUnderStress, TwoProcessesHandOverEveryByteInOrder) {
 
 TEST(SegmentQueue, MillionsOfMessagesStayInOrderWhileTheBacklogSwells) {
   constexpr std::uint64_t messages = 300'000 * patience;
-  const Region region({.message_bytes = 64, .limit_bytes = 512 * mebibyte});
+  const QueueRegion region({.message_bytes = 64, .limit_bytes = 512 * mebibyte});
   Backlog peak;
   std::thread sending([&] {
     SegmentSender sender(region.span());

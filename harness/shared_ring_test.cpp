@@ -20,16 +20,11 @@
 #include "harness/fail.h"
 #include "harness/memory_map.h"
 #include "harness/payload.h"
+#include "harness/test_stress.h"
 #include "harness/test_work.h"
 
 namespace ipcmark {
 namespace {
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t patience = 1;  // sanitizers slow everything down
-#else
-constexpr std::uint64_t patience = 10;
-#endif
 
 MemoryMap zeroed_shared_memory(std::size_t bytes) {
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -37,9 +32,9 @@ MemoryMap zeroed_shared_memory(std::size_t bytes) {
   return {memory, bytes};
 }
 
-class Region {
+class SharedRingRegion {
  public:
-  explicit Region(const SharedRingShape& shape, std::uint64_t first_position = 0)
+  explicit SharedRingRegion(const SharedRingShape& shape, std::uint64_t first_position = 0)
       : memory_(zeroed_shared_memory(SharedRing::bytes_needed(shape.capacity, shape.message_bytes))) {
     SharedRing::initialise(memory_.bytes(), shape, first_position);
   }
@@ -48,18 +43,6 @@ class Region {
  private:
   MemoryMap memory_;
 };
-
-// Whole operations out of attempts. A waiting loop lets others run from time to time, so that spinning tests
-// come to an end on a machine with fewer processors than threads.
-template <class Attempt, class WaitForIt>
-Io persist(Attempt attempt, WaitForIt wait) {
-  for (unsigned attempts = 1;; ++attempts) {
-    const Io io = attempt();
-    if (io != Io::again) return io;
-    wait();
-    if (attempts % 64 == 0) ::sched_yield();
-  }
-}
 
 Io put(SharedRingSender& sender, std::size_t size, unsigned index, std::uint64_t sequence, Access access) {
   const auto wait = [&] { sender.wait_to_send(); };
@@ -214,7 +197,7 @@ INSTANTIATE_TEST_SUITE_P(Capacities, SharedRingOfCapacity, testing::Values(1, 2,
                          testing::PrintToStringParamName());
 
 TEST_P(SharedRingOfCapacity, HoldsExactlyItsCapacityAndFreesEachSlotAtOnce) {
-  const Region region({GetParam(), 16});
+  const SharedRingRegion region({GetParam(), 16});
   SharedRingSender sender(region.span());
   SharedRingReceiver receiver(region.span());
   std::vector<std::byte> message(16);
@@ -238,7 +221,7 @@ TEST_P(SharedRingOfCapacity, KeepsOrderAndBytesOverManyLapsWherePositionsGrowLar
   for (const std::uint64_t first : {std::uint64_t{0}, (std::uint64_t{1} << 32) - 5,
                                     std::uint64_t{6'148'914'691'236'517'205} - 40,  // where 3 * lap wraps
                                     UINT64_MAX - 5'000'000}) {
-    const Region region({capacity, 24, 2, 2}, first);
+    const SharedRingRegion region({capacity, 24, 2, 2}, first);
     std::array senders{SharedRingSender(region.span()), SharedRingSender(region.span())};
     std::array receivers{SharedRingReceiver(region.span()), SharedRingReceiver(region.span())};
     Oracle oracle(2, 200 * capacity);
@@ -272,7 +255,7 @@ TEST_P(SharedRingOfCapacity, KeepsOrderAndBytesOverManyLapsWherePositionsGrowLar
 }
 
 TEST_P(SharedRingOfCapacity, ClosedComesAfterAllSendersFinishedAndAllTheySentWasReceived) {
-  const Region region({GetParam(), 8, 2, 2});
+  const SharedRingRegion region({GetParam(), 8, 2, 2});
   SharedRingSender first(region.span()), second(region.span());
   SharedRingReceiver one(region.span()), other(region.span());
   std::vector<std::byte> message(8);
@@ -290,7 +273,7 @@ TEST_P(SharedRingOfCapacity, ClosedComesAfterAllSendersFinishedAndAllTheySentWas
 }
 
 TEST_P(SharedRingOfCapacity, AFullRingIsClosedOnceEveryReceiverHasLeft) {
-  const Region region({GetParam(), 8, 1, 2});
+  const SharedRingRegion region({GetParam(), 8, 1, 2});
   SharedRingSender sender(region.span());
   std::optional<SharedRingReceiver> one(region.span()), other(region.span());
   const std::vector<std::byte> message(8);
@@ -306,7 +289,7 @@ TEST_P(SharedRingOfCapacity, AFullRingIsClosedOnceEveryReceiverHasLeft) {
 TEST_P(SharedRingOfCapacity, AFullRingDropsItsOldestMessageOneForEachThatIsToGoIn) {
   const std::uint64_t capacity = GetParam();
   for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{6'148'914'691'236'517'205} - 40}) {
-    const Region region({capacity, 16}, first);
+    const SharedRingRegion region({capacity, 16}, first);
     SharedRingSender sender(region.span());
     SharedRingReceiver receiver(region.span());
     std::vector<std::byte> message(16);
@@ -332,7 +315,7 @@ TEST_P(SharedRingOfCapacity, AFullRingDropsItsOldestMessageOneForEachThatIsToGoI
 }
 
 TEST_P(SharedRingOfCapacity, AMessageThatAReceiverIsInsideOfIsNeitherDroppedNorOverwritten) {
-  const Region region({GetParam(), 16});
+  const SharedRingRegion region({GetParam(), 16});
   SharedRingSender sender(region.span());
   SharedRingReceiver receiver(region.span());
   std::vector<std::byte> other(16);
@@ -357,7 +340,7 @@ TEST_P(SharedRingOfCapacity, AMessageThatAReceiverIsInsideOfIsNeitherDroppedNorO
 }
 
 TEST(SharedRing, ASlotThatWasGivenUpComesFreeButIsNoMessageDropped) {
-  const Region region({1, 8, 2, 1});
+  const SharedRingRegion region({1, 8, 2, 1});
   SharedRingSender sender(region.span());
   const std::vector<std::byte> message(8);
   {
@@ -372,7 +355,7 @@ TEST(SharedRing, ASlotThatWasGivenUpComesFreeButIsNoMessageDropped) {
 }
 
 TEST(SharedRing, WhatIsLoanedIsNotSeenBeforeTheCommit) {
-  const Region region({4, 8});
+  const SharedRingRegion region({4, 8});
   SharedRingSender sender(region.span());
   SharedRingReceiver receiver(region.span());
   std::span<std::byte> slot;
@@ -386,7 +369,7 @@ TEST(SharedRing, WhatIsLoanedIsNotSeenBeforeTheCommit) {
 }
 
 TEST(SharedRing, ALoanOrAPeekRepeatedGivesTheSameSlot) {
-  const Region region({4, 8});
+  const SharedRingRegion region({4, 8});
   SharedRingSender sender(region.span());
   SharedRingReceiver receiver(region.span());
   std::span<std::byte> first, second;
@@ -402,7 +385,7 @@ TEST(SharedRing, ALoanOrAPeekRepeatedGivesTheSameSlot) {
 }
 
 TEST(SharedRing, NoTwoEndpointsHoldTheSameSlot) {
-  const Region region({3, 8, 3, 3});
+  const SharedRingRegion region({3, 8, 3, 3});
   std::vector<SharedRingSender> senders;
   std::vector<SharedRingReceiver> receivers;
   for (int i = 0; i < 3; ++i) senders.emplace_back(region.span()), receivers.emplace_back(region.span());
@@ -425,7 +408,7 @@ TEST(SharedRing, NoTwoEndpointsHoldTheSameSlot) {
 }
 
 TEST(SharedRing, ASlowSenderHoldsUpTheReceiversButNoOtherSender) {
-  const Region region({4, 8, 2, 1});
+  const SharedRingRegion region({4, 8, 2, 1});
   SharedRingSender slow(region.span()), quick(region.span());
   SharedRingReceiver receiver(region.span());
   std::vector<std::byte> message(8);
@@ -439,7 +422,7 @@ TEST(SharedRing, ASlowSenderHoldsUpTheReceiversButNoOtherSender) {
 }
 
 TEST(SharedRing, ASlotIsNotLoanedAgainBeforeItsRelease) {
-  const Region region({1, 8});
+  const SharedRingRegion region({1, 8});
   SharedRingSender sender(region.span());
   SharedRingReceiver receiver(region.span());
   std::span<std::byte> slot;
@@ -454,7 +437,7 @@ TEST(SharedRing, ASlotIsNotLoanedAgainBeforeItsRelease) {
 
 TEST(SharedRing, ASlotThatWasLoanedAndGivenUpIsPassedOver) {
   for (const std::uint64_t capacity : {1u, 2u, 5u}) {
-    const Region region({capacity, 8, 3, 1});
+    const SharedRingRegion region({capacity, 8, 3, 1});
     SharedRingReceiver receiver(region.span());
     std::vector<std::byte> message(8);
     std::span<std::byte> slot;
@@ -480,7 +463,7 @@ TEST(SharedRing, ASlotThatWasLoanedAndGivenUpIsPassedOver) {
 
 TEST(SharedRing, SlotsAreAlignedExactAndOnLinesOfTheirOwn) {
   for (const std::size_t size : {1u, 3u, 7u, 8u, 9u, 56u, 57u, 64u, 100u, 4096u, 100'003u}) {
-    const Region region({3, size});
+    const SharedRingRegion region({3, size});
     SharedRingSender sender(region.span());
     SharedRingReceiver receiver(region.span());
     std::uintptr_t last_line = 0;
@@ -506,7 +489,7 @@ TEST(SharedRing, SlotsAreAlignedExactAndOnLinesOfTheirOwn) {
 }
 
 TEST(SharedRing, AnEndpointThatIsMovedHasNotLeft) {
-  const Region region({4, 8});
+  const SharedRingRegion region({4, 8});
   std::vector<std::byte> message(8);
   SharedRingReceiver receiver(region.span());
   {
@@ -570,7 +553,7 @@ TEST_P(SharedRingUnderStress, ThreadsReceiveEveryMessageExactlyOnceAndEachSender
     for (const Wait receive_wait : waits) {
       const SharedRingShape ring = shape(send_wait, receive_wait);
       const std::uint64_t messages_each = 200 * patience / ring.senders;
-      const Region region(ring);
+      const SharedRingRegion region(ring);
       Oracle oracle(ring.senders, messages_each);
       ASSERT_EQ(trouble_among_threads(region.span(), ring, messages_each, oracle), "");
       ASSERT_TRUE(oracle.each_exactly_once()) << to_string(send_wait, receive_wait);
@@ -582,7 +565,7 @@ TEST_P(SharedRingUnderStress, ProcessesReceiveEveryMessageExactlyOnceAndEachSend
   for (const Wait wait : {Wait::yield, Wait::futex}) {
     const SharedRingShape ring = shape(wait, wait);
     const std::uint64_t messages_each = 500 * patience / ring.senders;
-    const Region region(ring);
+    const SharedRingRegion region(ring);
     Oracle oracle(ring.senders, messages_each);
     TestWork work;
     work.on_run = [&](Role& role) {
@@ -601,7 +584,7 @@ TEST_P(SharedRingUnderStress, WhatIsNotReceivedWasDropped) {
   for (const Wait wait : waits) {
     const SharedRingShape ring = shape(wait, wait);
     const std::uint64_t messages_each = 400 * patience / ring.senders;
-    const Region region(ring);
+    const SharedRingRegion region(ring);
     Oracle oracle(ring.senders, messages_each);
     std::atomic<std::uint64_t> dropped{0};
     ASSERT_EQ(trouble_among_threads(
@@ -621,7 +604,7 @@ TEST(SharedRing, OfMillionsOfMessagesEachIsReceivedWholeOrDropped) {
   for (const std::uint64_t capacity : {1u, 4u, 64u}) {
     const SharedRingShape ring{capacity, 64, 2, 2, Wait::adaptive, Wait::adaptive};
     const std::uint64_t messages_each = 50'000 * patience;
-    const Region region(ring);
+    const SharedRingRegion region(ring);
     Oracle oracle(ring.senders, messages_each);
     std::atomic<std::uint64_t> dropped{0};
     const auto receive = [&](unsigned index) {
@@ -656,7 +639,7 @@ TEST(SharedRing, WaitsInEveryWayThatADoorbellOffers) {
     if (!doorbell_waits.contains(wait)) continue;
     const SharedRingShape ring{2, 40, 3, 3, wait, wait};
     const std::uint64_t messages_each = 100 * patience;
-    const Region region(ring);
+    const SharedRingRegion region(ring);
     const LinkDoorbellParts parts{DoorbellParts("shared_ring", wait), DoorbellParts("shared_ring", wait)};
     Oracle oracle(ring.senders, messages_each);
     EXPECT_EQ(trouble_among_threads(region.span(), ring, messages_each, oracle, parts), "");
@@ -668,7 +651,7 @@ TEST(SharedRing, MillionsOfMessagesArriveExactlyOnce) {
   for (const Wait wait : {Wait::spin, Wait::adaptive}) {
     const SharedRingShape ring{1000, 64, 2, 2, wait, wait};
     const std::uint64_t messages_each = 50'000 * patience;
-    const Region region(ring);
+    const SharedRingRegion region(ring);
     Oracle oracle(ring.senders, messages_each);
     EXPECT_EQ(trouble_among_threads(region.span(), ring, messages_each, oracle), "");
     EXPECT_TRUE(oracle.each_exactly_once());
@@ -688,7 +671,7 @@ TEST(SharedRing, ALastMessageJustBeforeTheEndIsNotOverlooked) {
   };
   ASSERT_EQ(sigaction(SIGALRM, &action, &before), 0);
   for (std::uint64_t i = 0; i < 200 * patience; ++i) {
-    const Region region({1, 8});
+    const SharedRingRegion region({1, 8});
     SharedRingSender sender(region.span());
     SharedRingReceiver receiver(region.span());
     std::span<std::byte> slot;
@@ -710,7 +693,7 @@ TEST(SharedRing, ALastMessageJustBeforeTheEndIsNotOverlooked) {
 // The endpoints outlive the threads, so that one that has been woken wakes no other by leaving.
 TEST(SharedRing, SleepingReceiversAreAllWokenByTheEnd) {
   for (const Wait wait : {Wait::futex, Wait::adaptive}) {
-    const Region region({4, 8, 1, 4, wait, wait});
+    const SharedRingRegion region({4, 8, 1, 4, wait, wait});
     std::vector<SharedRingReceiver> ends;
     for (int i = 0; i < 4; ++i) ends.emplace_back(region.span());
     std::array<Io, 4> last{};
@@ -732,7 +715,7 @@ TEST(SharedRing, SleepingReceiversAreAllWokenByTheEnd) {
 
 TEST(SharedRing, SleepingSendersAreAllWokenWhenTheLastReceiverLeaves) {
   for (const Wait wait : {Wait::futex, Wait::adaptive}) {
-    const Region region({1, 8, 4, 1, wait, wait});
+    const SharedRingRegion region({1, 8, 4, 1, wait, wait});
     std::vector<SharedRingSender> ends;
     for (int i = 0; i < 4; ++i) ends.emplace_back(region.span());
     std::array<unsigned, 4> sent{};
@@ -755,7 +738,7 @@ TEST(SharedRing, SleepingSendersAreAllWokenWhenTheLastReceiverLeaves) {
 // The one that waits for the slot next in line is the one that must be woken although the slot behind it was
 // filled first; here the two receivers sleep until both are filled, in the wrong order.
 TEST(SharedRing, MessagesCommittedInTheWrongOrderWakeAReceiverEach) {
-  const Region region({2, 8, 2, 2, Wait::futex, Wait::futex});
+  const SharedRingRegion region({2, 8, 2, 2, Wait::futex, Wait::futex});
   SharedRingSender first(region.span()), second(region.span());
   std::span<std::byte> slot;
   ASSERT_EQ(first.loan(slot), Io::done);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t largest = 100;
 
-struct alignas(4096) Region {
+struct alignas(4096) LargeRegion {
   std::array<std::byte, 1 << 20> bytes{};
 };
 
@@ -44,15 +44,15 @@ void expect_every_size(Sender sender, Receiver receiver) {
 }
 
 TEST(SizedSlots, KeepTheSizeInEveryKindOfQueueThatLendsThem) {
-  const auto region = std::make_unique<Region>();
+  const auto region = std::make_unique<LargeRegion>();
   Ring::initialise(region->bytes, {.capacity = 3, .message_bytes = sized_slot_bytes(largest)});
   expect_every_size(RingSender(region->bytes), RingReceiver(region->bytes));
 
-  const auto shared = std::make_unique<Region>();
+  const auto shared = std::make_unique<LargeRegion>();
   SharedRing::initialise(shared->bytes, {.capacity = 3, .message_bytes = sized_slot_bytes(largest)});
   expect_every_size(SharedRingSender(shared->bytes), SharedRingReceiver(shared->bytes));
 
-  const auto queue = std::make_unique<Region>();
+  const auto queue = std::make_unique<LargeRegion>();
   SegmentQueue::initialise(queue->bytes,
                            {.message_bytes = sized_slot_bytes(largest), .limit_bytes = 512 << 10});
   expect_every_size(SegmentSender(queue->bytes), SegmentReceiver(queue->bytes));

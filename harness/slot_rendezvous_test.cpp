@@ -11,15 +11,10 @@
 #include "harness/memory_map.h"
 #include "harness/payload.h"
 #include "harness/ring.h"
+#include "harness/test_stress.h"
 
 namespace ipcmark {
 namespace {
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t patience = 1;  // sanitizers slow everything down
-#else
-constexpr std::uint64_t patience = 10;
-#endif
 
 constexpr std::size_t size = 24;
 

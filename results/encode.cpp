@@ -6,6 +6,7 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "harness/measurement.h"
 #include "results/json_lines.h"
 #include "results/summary.h"
 
@@ -13,8 +14,6 @@ namespace ipcmark {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr double ns_per_second = 1e9;
 
 std::string compact(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 

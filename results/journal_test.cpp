@@ -19,25 +19,11 @@
 namespace ipcmark {
 namespace {
 
+using sample::document_of;
+using sample::file_error_of;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-std::string document(const ResultFile& results) {
-  std::ostringstream out;
-  write_results(out, results);
-  return out.str();
-}
-
-template <class Action>
-std::string error_of(Action action) {
-  try {
-    action();
-  } catch (const FileError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 class JournalTest : public testing::Test {
  protected:
@@ -58,7 +44,7 @@ TEST_F(JournalTest, IsAssembledToTheResultFileAndIsGone) {
   Journal journal(path_, results_.header, false);
   fill(journal);
   journal.assemble(end_);
-  EXPECT_EQ(contents(path_), document(results_));
+  EXPECT_EQ(contents(path_), document_of(results_));
   EXPECT_EQ(directory_.entries(), 1U);
 }
 
@@ -117,7 +103,7 @@ TEST_F(JournalTest, IsResumedWhereItWasTorn) {
   Journal journal(path_, results_.header, true);
   fill(journal, 1);  // skips once more: a run that goes on need not know
   journal.assemble(end_);
-  EXPECT_EQ(contents(path_), document(results_));
+  EXPECT_EQ(contents(path_), document_of(results_));
 }
 
 TEST_F(JournalTest, IsMadeAnewFromTheResultOfAnInterruptedRun) {
@@ -133,14 +119,14 @@ TEST_F(JournalTest, IsMadeAnewFromTheResultOfAnInterruptedRun) {
   EXPECT_EQ(held->wall_s, 20);
   RunHeader other = results_.header;
   other.seed = 5;
-  EXPECT_THAT(error_of([&] { Journal(path_, other, true); }),
+  EXPECT_THAT(file_error_of([&] { Journal(path_, other, true); }),
               StartsWith(path_ + ": cannot resume: its seed"));
   EXPECT_EQ(directory_.entries(), 1U) << "no journal of a run that cannot be";
 
   Journal journal(path_, results_.header, true);
   fill(journal, 1);
   journal.assemble(end_);
-  EXPECT_EQ(contents(path_), document(results_));
+  EXPECT_EQ(contents(path_), document_of(results_));
 }
 
 TEST_F(JournalTest, CountsAFailedRoundAsDone) {
@@ -151,7 +137,7 @@ TEST_F(JournalTest, CountsAFailedRoundAsDone) {
 TEST_F(JournalTest, IsNeverOverwrittenUnasked) {
   { Journal journal(path_, results_.header, false); }
   const std::string before = contents(journal_path_);
-  EXPECT_THAT(error_of([&] { Journal(path_, results_.header, false); }),
+  EXPECT_THAT(file_error_of([&] { Journal(path_, results_.header, false); }),
               AllOf(StartsWith(journal_path_ + ": "), HasSubstr("--resume"), HasSubstr("remove")));
   EXPECT_EQ(contents(journal_path_), before);
 }
@@ -161,7 +147,7 @@ TEST_F(JournalTest, IsResumedOnlyByTheSameRun) {
   const auto error_after = [&](auto change) {
     RunHeader wanted = results_.header;
     change(wanted);
-    return error_of([&] { Journal(path_, wanted, true); });
+    return file_error_of([&] { Journal(path_, wanted, true); });
   };
   EXPECT_THAT(error_after([](RunHeader& h) { h.seed = 5; }),
               HasSubstr("cannot resume: its seed is 18446744073709551615, this run's is 5"));
@@ -181,7 +167,7 @@ TEST_F(JournalTest, IsResumedOnlyByTheSameRun) {
 
 TEST_F(JournalTest, BelongsToOneRunAtATime) {
   Journal journal(path_, results_.header, false);
-  EXPECT_THAT(error_of([&] { Journal(path_, results_.header, true); }),
+  EXPECT_THAT(file_error_of([&] { Journal(path_, results_.header, true); }),
               HasSubstr("another run is writing it"));
 }
 
@@ -228,7 +214,7 @@ TEST_F(JournalTest, NamesTheLineOfWhatIsWrong) {
   const std::string header = contents(journal_path_);
   const auto error_with = [&](const std::string& text) {
     overwrite(journal_path_, text);
-    return error_of([&] { read_results(journal_path_); });
+    return file_error_of([&] { read_results(journal_path_); });
   };
   EXPECT_THAT(error_with(header + "{oops\n"), StartsWith(journal_path_ + ":2:2: not valid JSON"));
   EXPECT_THAT(error_with(header + "{\"type\":\"lunch\"}\n"),

@@ -16,9 +16,9 @@
 namespace ipcmark {
 namespace {
 
-using Json = nlohmann::json;
+using Tree = nlohmann::json;
 
-const Json& json(const void* value) { return *static_cast<const Json*>(value); }
+const Tree& json(const void* value) { return *static_cast<const Tree*>(value); }
 
 // nlohmann's text without its "[json.exception.parse_error.101] parse error at line 1, column 2: ".
 std::string_view detail(std::string_view what) {
@@ -30,9 +30,9 @@ std::string_view detail(std::string_view what) {
 }
 
 // On one line, whatever it holds.
-std::string shown(const Json& value) {
+std::string shown(const Tree& value) {
   constexpr std::size_t longest = 40;
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  std::string text = value.dump(-1, ' ', true, Tree::error_handler_t::replace);
   if (text.size() > longest) text = text.substr(0, longest) + "...";
   return text;
 }
@@ -43,7 +43,7 @@ std::string place_in(std::string_view place, std::string_view key) {
 
 // Looks for what nlohmann lets pass: of a repeated key it keeps the last in silence, and it parses any depth
 // but writes by recursion. What is no JSON at all is left to the parse that follows.
-class Strictness final : public nlohmann::json_sax<Json> {
+class Strictness final : public nlohmann::json_sax<Tree> {
  public:
   explicit Strictness(const std::string& file) : file_(file) {}
 
@@ -58,7 +58,7 @@ class Strictness final : public nlohmann::json_sax<Json> {
   bool start_array(std::size_t) override { return open({.is_array = true, .keys = {}, .key = {}}); }
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
-  bool parse_error(std::size_t, const std::string&, const Json::exception&) override { return false; }
+  bool parse_error(std::size_t, const std::string&, const Tree::exception&) override { return false; }
 
   bool key(string_t& name) override {
     if (!open_.back().keys.insert(name).second) {
@@ -174,7 +174,7 @@ std::optional<JsonNode> JsonNode::nullable(std::string_view key) const {
 std::vector<JsonNode> JsonNode::items() const {
   if (!is_array()) fail(fmt::format("must be a list, not {}", describe()));
   std::vector<JsonNode> nodes;
-  for (const Json& item : json(value_)) {
+  for (const Tree& item : json(value_)) {
     nodes.push_back(JsonNode(&item, file_, fmt::format("{}[{}]", place_, nodes.size())));
   }
   return nodes;
@@ -211,16 +211,16 @@ JsonDocument JsonDocument::parse(std::string_view text, const std::string& file,
   std::string place = first_line ? fmt::format("{}:{}", file, *first_line) : file;
   try {
     Strictness strictness(place);
-    Json::sax_parse(text, &strictness);
-    return {std::make_shared<const Json>(Json::parse(text)), std::move(place)};
-  } catch (const Json::parse_error& error) {
+    Tree::sax_parse(text, &strictness);
+    return {std::make_shared<const Tree>(Tree::parse(text)), std::move(place)};
+  } catch (const Tree::parse_error& error) {
     const auto before = text.substr(0, std::min(text.size(), error.byte ? error.byte - 1 : 0));
     const auto lines = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
     const auto last_newline = before.rfind('\n');
     const auto column = before.size() - (last_newline == before.npos ? 0 : last_newline + 1) + 1;
     throw FileError(fmt::format("{}:{}:{}: not valid JSON: {}", file, first_line.value_or(1) + lines, column,
                                 detail(error.what())));
-  } catch (const Json::exception& error) {
+  } catch (const Tree::exception& error) {
     throw FileError(fmt::format("{}: not valid JSON: {}", file, detail(error.what())));
   }
 }

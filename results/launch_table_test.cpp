@@ -16,25 +16,11 @@
 namespace ipcmark {
 namespace {
 
+using sample::document_of;
+using sample::file_error_of;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-template <class Action>
-std::string error_of(Action action) {
-  try {
-    action();
-  } catch (const FileError& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-std::string document_of(const ResultFile& results) {
-  std::ostringstream text;
-  write_results(text, results);
-  return text.str();
-}
 
 std::string journal_of(const ResultFile& results) {
   std::string text = journal_line(results.header) + '\n';
@@ -110,7 +96,7 @@ TEST(LaunchTable, RefusesWhatTheWholeReaderRefuses) {
   const auto error_after = [&good](auto change) {
     Json changed = good;
     change(changed);
-    return error_of([&] { LaunchTable().parse(changed.dump(), "r.json", 0); });
+    return file_error_of([&] { LaunchTable().parse(changed.dump(), "r.json", 0); });
   };
   EXPECT_EQ(error_after([](Json&) {}), "no error");
   EXPECT_THAT(error_after([](Json& j) { j.erase("ipcmark"); }), HasSubstr("is no result file of ipcmark"));
@@ -131,7 +117,7 @@ TEST(LaunchTable, RefusesWhatTheWholeReaderRefuses) {
     EXPECT_THAT(error_after([&](Json& j) { j["benchmarks"][0]["ipcmark"].erase(key); }), HasSubstr(missing));
     Json changed = good;
     changed["benchmarks"][0]["ipcmark"].erase(key);
-    EXPECT_THAT(error_of([&] { parse_results(changed.dump(), "r.json"); }), HasSubstr(missing));
+    EXPECT_THAT(file_error_of([&] { parse_results(changed.dump(), "r.json"); }), HasSubstr(missing));
   }
   for (const char* key : {"asked_pus", "granted_pus", "cost", "scheduler"}) {
     EXPECT_THAT(error_after([&](Json& j) { j["benchmarks"][0]["ipcmark"]["roles"][1].erase(key); }),
@@ -145,15 +131,15 @@ TEST(LaunchTable, RefusesWhatTheWholeReaderRefuses) {
 TEST(LaunchTable, TellsTheLineOfWhatIsWrong) {
   const std::string text = document_of(sample::results(2));
   const std::string torn = text.substr(0, text.find("\"span_ns\""));
-  EXPECT_THAT(error_of([&] { LaunchTable().parse(torn, "r.json", 0); }),
+  EXPECT_THAT(file_error_of([&] { LaunchTable().parse(torn, "r.json", 0); }),
               HasSubstr(":" + std::to_string(1 + std::ranges::count(torn, '\n')) + ": not valid JSON"));
-  EXPECT_THAT(error_of([] { LaunchTable().read("/nowhere/r.json", 0); }),
+  EXPECT_THAT(file_error_of([] { LaunchTable().read("/nowhere/r.json", 0); }),
               StartsWith("/nowhere/r.json: cannot be read"));
 }
 
 TEST(ResultFilesAt, AreThoseOfAFolderAndAJournalInThePlaceOfItsFile) {
   const TemporaryDirectory folder;
-  EXPECT_THAT(error_of([&] { result_files_at(folder / ""); }), HasSubstr("has no result file"));
+  EXPECT_THAT(file_error_of([&] { result_files_at(folder / ""); }), HasSubstr("has no result file"));
   for (const char* name : {"b.json", "a.json", "a.json.journal", "notes.txt"})
     std::ofstream(folder / name) << "";
   const auto files = result_files_at(folder / "");
@@ -166,7 +152,7 @@ TEST(ResultFilesAt, AreThoseOfAFolderAndAJournalInThePlaceOfItsFile) {
 // ---- the scanner ----
 
 bool scanner_takes(const std::string& text) {
-  return error_of([&] {
+  return file_error_of([&] {
            JsonScanner json(text, "f");
            json.skip();
            json.end();
@@ -213,7 +199,7 @@ TEST(JsonScanner, PassesOverEscapesWhateverTheyAre) {
 }
 
 TEST(JsonScanner, RefusesAKeyTwiceAndDeepNests) {
-  EXPECT_THAT(error_of([] { JsonScanner(R"({"a": {"b": 1, "c": 2, "b": 3}})", "f").skip(); }),
+  EXPECT_THAT(file_error_of([] { JsonScanner(R"({"a": {"b": 1, "c": 2, "b": 3}})", "f").skip(); }),
               HasSubstr("f:1: has \"b\" twice"));
   EXPECT_FALSE(scanner_takes(std::string(65, '[') + std::string(65, ']')));
   EXPECT_TRUE(scanner_takes(std::string(64, '[') + std::string(64, ']')));
@@ -241,11 +227,11 @@ TEST(JsonScanner, ReadsNumbersAndTexts) {
     }
   });
   json.end();
-  EXPECT_THAT(error_of([] { JsonScanner("1.5", "f").whole_number(); }), HasSubstr("whole number"));
-  EXPECT_THAT(error_of([] { JsonScanner("18446744073709551616", "f").whole_number(); }),
+  EXPECT_THAT(file_error_of([] { JsonScanner("1.5", "f").whole_number(); }), HasSubstr("whole number"));
+  EXPECT_THAT(file_error_of([] { JsonScanner("18446744073709551616", "f").whole_number(); }),
               HasSubstr("whole number"));
-  EXPECT_THAT(error_of([] { JsonScanner("1e999", "f").number(); }), HasSubstr("range"));
-  EXPECT_THAT(error_of([] { JsonScanner("true", "f").text(); }), HasSubstr("must be a string"));
+  EXPECT_THAT(file_error_of([] { JsonScanner("1e999", "f").number(); }), HasSubstr("range"));
+  EXPECT_THAT(file_error_of([] { JsonScanner("true", "f").text(); }), HasSubstr("must be a string"));
 }
 
 }  // namespace

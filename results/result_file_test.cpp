@@ -20,15 +20,10 @@
 namespace ipcmark {
 namespace {
 
+using sample::document_of;
 using testing::HasSubstr;
 using testing::StartsWith;
 using Json = nlohmann::ordered_json;
-
-std::string document(const ResultFile& results) {
-  std::ostringstream out;
-  write_results(out, results);
-  return out.str();
-}
 
 std::string error_of_reading(const std::string& path) {
   try {
@@ -45,7 +40,7 @@ TEST(ResultFile, ReadsBackAllItWrote) {
   const ResultFile written = sample::results(7);
   write_results(path, written);
   const ResultFile read = read_results(path);
-  EXPECT_EQ(document(read), document(written));
+  EXPECT_EQ(document_of(read), document_of(written));
   EXPECT_EQ(read.header.seed, written.header.seed);
   EXPECT_EQ(read.launches.size(), 14U);
   EXPECT_EQ(read.launches[1].capacity.limit->source, "ring slots") << "the limit that the roles read back";
@@ -56,7 +51,7 @@ TEST(ResultFile, ReadsBackAllItWrote) {
 }
 
 TEST(ResultFile, KeepsOneLaunchALineWithItsHistogramLast) {
-  std::istringstream lines(document(sample::results(7)));
+  std::istringstream lines(document_of(sample::results(7)));
   unsigned launches = 0;
   for (std::string line; std::getline(lines, line);) {
     if (line.find("\"run_type\"") == line.npos) continue;
@@ -72,7 +67,7 @@ TEST(ResultFile, KeepsOneLaunchALineWithItsHistogramLast) {
 }
 
 TEST(ResultFile, CountsRepetitionsPerCaseForGoogleBenchmark) {
-  const auto records = Json::parse(document(sample::results(3))).at("benchmarks");
+  const auto records = Json::parse(document_of(sample::results(3))).at("benchmarks");
   ASSERT_EQ(records.size(), 6U);
   EXPECT_EQ(records[5]["family_index"], 1);
   EXPECT_EQ(records[5]["repetition_index"], 2);
@@ -86,7 +81,7 @@ TEST(ResultFile, SaysThatAnInterruptedRunIsIncomplete) {
   results.launches.clear();
   results.complete = false;
   results.interrupted = true;
-  const auto run = Json::parse(document(results)).at("ipcmark").at("run");
+  const auto run = Json::parse(document_of(results)).at("ipcmark").at("run");
   EXPECT_EQ(run.at("complete"), false);
   EXPECT_EQ(run.at("interrupted"), true);
   EXPECT_EQ(run.at("timed_s"), 0);
@@ -97,28 +92,28 @@ TEST(ResultFile, NeverHoldsAFigureThatIsNotFinite) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   ResultFile results = sample::results(1);
   results.launches[0].measurement.distribution->mean_ns = nan;
-  EXPECT_THROW(document(results), std::domain_error);
+  EXPECT_THROW(document_of(results), std::domain_error);
   results = sample::results(1);
   results.header.load_avg[0] = infinity;
-  EXPECT_THROW(document(results), std::domain_error);
+  EXPECT_THROW(document_of(results), std::domain_error);
   results = sample::results(1);
   results.launches[0].measurement.span_ns = 0;
-  EXPECT_THROW(document(results), std::domain_error);
+  EXPECT_THROW(document_of(results), std::domain_error);
   results = sample::results(1);
   results.launches[0].measurement.messages = 0;
-  EXPECT_THROW(document(results), std::domain_error);
+  EXPECT_THROW(document_of(results), std::domain_error);
 }
 
 TEST(ResultFile, RefusesAContextKeyThatGoogleBenchmarkOwns) {
   ResultFile results = sample::results(1);
   results.header.context = {{"date", "yesterday"}};
-  EXPECT_THROW(document(results), std::domain_error);
+  EXPECT_THROW(document_of(results), std::domain_error);
 }
 
 TEST(ResultFile, SurvivesTextThatIsNotUtf8) {
   ResultFile results = sample::results(1);
   results.header.command_line.push_back("\xff.json");
-  EXPECT_EQ(Json::parse(document(results))["ipcmark"]["run"]["command_line"].back(), "\xef\xbf\xbd.json");
+  EXPECT_EQ(Json::parse(document_of(results))["ipcmark"]["run"]["command_line"].back(), "\xef\xbf\xbd.json");
 }
 
 TEST(ResultFile, LeavesTheOldFileAndNothingElseWhenItCannotBeWritten) {
@@ -157,7 +152,7 @@ TEST(ReadingResults, NamesThePlaceOfAWrongValue) {
   const TemporaryDirectory directory;
   const std::string path = directory / "wrong.json";
   const auto error_after = [&](auto change) {
-    Json json = Json::parse(document(sample::results(1)));
+    Json json = Json::parse(document_of(sample::results(1)));
     change(json);
     overwrite(path, json.dump());
     return error_of_reading(path);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -210,6 +211,24 @@ inline ResultFile results(unsigned launches, double slower = 1, std::uint64_t se
   file.complete = true;
   file.wall_s = 60.5;
   return file;
+}
+
+// As a file would hold it.
+inline std::string document_of(const ResultFile& results) {
+  std::ostringstream text;
+  write_results(text, results);
+  return text.str();
+}
+
+// What FileError says when `action` throws it, else "no error".
+template <class Action>
+std::string file_error_of(Action action) {
+  try {
+    action();
+  } catch (const FileError& error) {
+    return error.what();
+  }
+  return "no error";
 }
 
 }  // namespace ipcmark::sample

@@ -27,7 +27,7 @@ std::string word(const JsonNode& node, std::string_view allowed) {
 }
 
 template <class T>
-T parsed(const JsonNode& node, std::optional<T> (*parse)(std::string_view), std::string_view allowed) {
+T parsed_word(const JsonNode& node, std::optional<T> (*parse)(std::string_view), std::string_view allowed) {
   if (auto value = parse(word(node, allowed))) return *std::move(value);
   refuse(node, allowed);
 }
@@ -47,7 +47,7 @@ template <class T>
 std::vector<T> parsed_entries(const JsonNode& node, std::optional<T> (*parse)(std::string_view),
                               std::string_view allowed) {
   std::vector<T> values;
-  for (const JsonNode& entry : entries(node)) values.push_back(parsed(entry, parse, allowed));
+  for (const JsonNode& entry : entries(node)) values.push_back(parsed_word(entry, parse, allowed));
   return values;
 }
 
@@ -109,9 +109,9 @@ Grid decode_grid(const JsonNode& node) {
   if (const auto key = node.find("placement")) {
     grid.placements = parsed_entries(*key, parse_placement_choice, placements_allowed);
   }
-  if (const auto key = node.find("touch")) grid.touch = parsed(*key, parse_touch, "full or header");
-  if (const auto key = node.find("limits")) grid.limits = parsed(*key, parse_limits, "host or raised");
-  if (const auto key = node.find("sched")) grid.sched = parsed(*key, parse_sched, scheds_allowed);
+  if (const auto key = node.find("touch")) grid.touch = parsed_word(*key, parse_touch, "full or header");
+  if (const auto key = node.find("limits")) grid.limits = parsed_word(*key, parse_limits, "host or raised");
+  if (const auto key = node.find("sched")) grid.sched = parsed_word(*key, parse_sched, scheds_allowed);
   for (const Parameter& parameter : further_parameters()) {
     const auto key = node.find(parameter.key);
     if (!key) continue;
@@ -138,15 +138,16 @@ Suite parse_suite(std::string_view text, const std::string& file) {
   const JsonNode node = document.root();
   node.allow_only({"name", "description", "launches", "min_time", "seed", "cover", "grids"});
   Suite suite;
-  suite.name = parsed(node.at("name"), parse_name, names_allowed);
+  suite.name = parsed_word(node.at("name"), parse_name, names_allowed);
   if (const auto key = node.find("description")) suite.description = key->text();
   if (const auto key = node.find("launches")) suite.launches = count_from_one(*key, most_launches);
   if (const auto key = node.find("min_time")) {
-    suite.min_time_ns = parsed(*key, parse_duration_ns, durations_allowed);
+    suite.min_time_ns = parsed_word(*key, parse_duration_ns, durations_allowed);
   }
   if (const auto key = node.find("seed")) suite.seed = key->whole_number();
   if (const auto key = node.find("cover")) {
-    suite.cover = parsed(*key, parse_cover, "full (every combination) or pairwise (every pair of values)");
+    suite.cover =
+        parsed_word(*key, parse_cover, "full (every combination) or pairwise (every pair of values)");
   }
   for (const JsonNode& grid : entries(node.at("grids"))) suite.grids.push_back(decode_grid(grid));
   return suite;

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <map>
 
+#include "harness/measurement.h"
 #include "results/floor.h"
 #include "results/launches.h"
 #include "results/verdict.h"
 
 namespace ipcmark {
 namespace {
-
-constexpr double ns_per_second = 1e9;
 
 struct Group {
   std::vector<const LaunchRecord*> launches;

@@ -49,7 +49,7 @@ class LatePipe {
   bool is_first_;
   std::unique_ptr<AnyLink> link_;
 };
-[[maybe_unused]] const bool registered = register_transport<LatePipe>();
+[[maybe_unused]] const bool registered_late = register_transport<LatePipe>();
 
 struct Expectation {
   const char* transport;

@@ -7,18 +7,18 @@
 namespace ipcmark {
 namespace {
 
-constexpr std::uint64_t messages = 300;
+constexpr std::uint64_t each_way = 300;
 
 TEST(Duplex, BothSidesSendAndReceiveEveryMessageByEveryWait) {
   for (const Case& plain : over_every_transport({.workload = "duplex"})) {
     for (const Case& c : with_every_wait(plain)) {
       SCOPED_TRACE(case_id(c));
-      const Measurement measured = measure_case(c, messages);
-      EXPECT_EQ(measured.messages, 2 * messages);
-      EXPECT_EQ(measured.integrity.checked, 2 * messages);
+      const Measurement measured = measure_case(c, each_way);
+      EXPECT_EQ(measured.messages, 2 * each_way);
+      EXPECT_EQ(measured.integrity.checked, 2 * each_way);
       ASSERT_EQ(measured.roles.size(), 2u);
-      EXPECT_EQ(measured.roles[0].messages, messages);
-      EXPECT_EQ(measured.roles[1].messages, messages);
+      EXPECT_EQ(measured.roles[0].messages, each_way);
+      EXPECT_EQ(measured.roles[1].messages, each_way);
       EXPECT_GT(observed(measured, "share_from_0_to_1"), 0);
       EXPECT_LT(observed(measured, "share_from_0_to_1"), 1);
     }
@@ -29,7 +29,7 @@ TEST(Duplex, BothSidesSendAndReceiveEveryMessageByEveryWait) {
 TEST(Duplex, GoesOnWithBothLinksFull) {
   for (Case plain : over_every_transport({.workload = "duplex", .capacity = Capacity::bounded(1)})) {
     for (const auto& [message_bytes, count] :
-         {std::pair{std::uint64_t{64}, messages}, std::pair{std::uint64_t{100'000}, messages / 10}}) {
+         {std::pair{std::uint64_t{64}, each_way}, std::pair{std::uint64_t{100'000}, each_way / 10}}) {
       plain.message_bytes = message_bytes;
       for (const Case& c : with_every_wait(plain)) {
         if (c.send_wait != Wait::spin && why_not(c).empty()) measure_case(c, count);
@@ -42,7 +42,7 @@ TEST(Duplex, EachSideMayWaitInItsOwnWay) {
   for (const auto& [send, receive] : {std::pair{Wait::block, Wait::poll}, {Wait::poll, Wait::block}}) {
     for (const char* transport : {"pipe", "unix_stream"}) {
       measure_case({.workload = "duplex", .transport = transport, .send_wait = send, .receive_wait = receive},
-                   messages);
+                   each_way);
     }
   }
 }

@@ -45,7 +45,7 @@ class Eviction {
 };
 
 // Messages that the receiver has taken, and for how many it has turned to waiting.
-std::atomic<std::uint64_t>& taken(Role& role) { return role.launch().tickets[0]; }
+std::atomic<std::uint64_t>& messages_taken(Role& role) { return role.launch().tickets[0]; }
 std::atomic<std::uint64_t>& awaited(Role& role) { return role.launch().tickets[1]; }
 
 }  // namespace
@@ -80,7 +80,7 @@ void IdleGap::send(Role& role) {
       const auto stamps = log_.touched(sent, messages);
       if (timed) meter.start();
       for (std::uint64_t& stamp : stamps) {
-        pacing.until(taken(role), sequence);
+        pacing.until(messages_taken(role), sequence);
         evict();
         pacing.until(awaited(role), sequence + 1);
         stamp = pacing.until(now_ns() + case_.gap_ns);
@@ -116,7 +116,7 @@ void IdleGap::receive(Role& role) {
             reader.read();
             stamp = now_ns();
             role.moved(++moved);
-            taken(role).store(moved, std::memory_order_release);
+            messages_taken(role).store(moved, std::memory_order_release);
           }
           if (!timed) return;
           board.begin_ns = stamps.front();

@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "harness/measurement.h"
 #include "harness/shuffle.h"
 
 namespace ipcmark {
 namespace {
-
-constexpr double ns_per_second = 1e9;
 
 // [0, 1), in steps of 2^-53.
 double uniform(SplitMix64& random) { return std::ldexp(static_cast<double>(random() >> 11), -53); }

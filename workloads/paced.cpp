@@ -7,6 +7,7 @@
 #include <bit>
 #include <memory>
 
+#include "harness/measurement.h"
 #include "workloads/any_messages.h"
 #include "workloads/backlog.h"
 #include "workloads/open_loop.h"
@@ -28,8 +29,6 @@ struct ReceiverFigures {
 };
 
 constexpr Rate usual_rate{50, true};
-constexpr double ns_per_second = 1e9;
-
 Rate rate_of(const Case& c) { return c.rate.value == 0 ? usual_rate : c.rate; }
 
 // A phase begins when the receiver says so.

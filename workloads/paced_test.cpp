@@ -43,14 +43,14 @@ void expect_consistent(const Measurement& measured, std::uint64_t messages) {
   EXPECT_EQ(observed(measured, "negative_times"), -1) << "no such thing is to be told";
 }
 
-constexpr std::uint64_t messages = 200;
+constexpr std::uint64_t paced_messages = 200;
 
 TEST(Paced, TimesEveryMessageOverEveryTransportAndWait) {
   for (const Case& plain : over_every_transport({.workload = "paced", .rate = {20'000}})) {
     for (const Case& c : with_every_wait(plain)) {
       SCOPED_TRACE(case_id(c));
-      const Measurement measured = measure_case(c, messages);
-      expect_consistent(measured, messages);
+      const Measurement measured = measure_case(c, paced_messages);
+      expect_consistent(measured, paced_messages);
       EXPECT_NEAR(observed(measured, "offered"), 20'000, 1);
     }
   }
@@ -67,8 +67,8 @@ TEST(Paced, HasEveryKindOfArrivalCapacityAndRate) {
   rendezvous.rendezvous = Rendezvous::acknowledged;
   for (const Case& c : {poisson, bursts, relative, unasked, rendezvous}) {
     SCOPED_TRACE(case_id(c));
-    const Measurement measured = measure_case(c, messages);
-    expect_consistent(measured, messages);
+    const Measurement measured = measure_case(c, paced_messages);
+    expect_consistent(measured, paced_messages);
     const double share = c.rate.percent ? 0.2 : c.rate.value == 0 ? 0.5 : 0;
     if (share > 0) {
       EXPECT_NEAR(observed(measured, "offered") / observed(measured, "saturation"), share, 0.01);
@@ -100,13 +100,13 @@ TEST(Paced, IsRefusedWhereItMeansNothing) {
 
 // ---- receivers to which something happens once, in the middle of the load ----
 
-constexpr std::uint64_t stall_ns = 20'000'000;
+constexpr std::uint64_t misfortune_ns = 20'000'000;
 constexpr unsigned before_it_happens = 500;
 
 struct Stalls {
   static constexpr std::string_view name = "stalls";
   static void happen() {
-    const timespec stall{0, static_cast<long>(stall_ns)};
+    const timespec stall{0, static_cast<long>(misfortune_ns)};
     ::clock_nanosleep(CLOCK_MONOTONIC, 0, &stall, nullptr);
   }
 };
@@ -150,7 +150,7 @@ class UnluckyPipe {
  private:
   Descriptor read_end_, write_end_;
 };
-[[maybe_unused]] const bool registered =
+[[maybe_unused]] const bool registered_unlucky =
     register_transport<UnluckyPipe<Stalls>>() && register_transport<UnluckyPipe<Leaves>>();
 
 // Whatever this machine's speed: what was due in the first half of the stall was received after its end.
@@ -159,7 +159,7 @@ TEST(Paced, AStallOfTheReceiverIsInTheResponseTimesOfAllThatWasDueInIt) {
   const Measurement measured =
       measure_case({.workload = "paced", .transport = "stalls", .message_bytes = 4'096, .rate = {rate}}, all);
   expect_consistent(measured, all);
-  constexpr double due_in_half = static_cast<double>(rate * (stall_ns / 2)) / 1e9;
+  constexpr double due_in_half = static_cast<double>(rate * (misfortune_ns / 2)) / 1e9;
   const Histogram response = histogram_of(measured, "response_ns");
   EXPECT_GE(*response.quantile(1 - 0.9 * due_in_half / static_cast<double>(all)), 10e6);
   EXPECT_GE(response.max_ns(), 19'000'000u);

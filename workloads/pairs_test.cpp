@@ -8,17 +8,17 @@
 namespace ipcmark {
 namespace {
 
-constexpr std::uint64_t messages = 300;
+constexpr std::uint64_t of_each_pair = 300;
 
 TEST(Pairs, EveryPairMovesAsManyMessagesOverALinkOfItsOwn) {
   for (const Case& plain : over_every_transport({.workload = "pairs", .pairs = 3})) {
     const Case c = with_a_wait(plain);
     SCOPED_TRACE(case_id(c));
-    const Measurement measured = measure_case(c, messages);
-    EXPECT_EQ(measured.messages, 3 * messages);
-    EXPECT_EQ(measured.integrity.checked, 3 * messages);
+    const Measurement measured = measure_case(c, of_each_pair);
+    EXPECT_EQ(measured.messages, 3 * of_each_pair);
+    EXPECT_EQ(measured.integrity.checked, 3 * of_each_pair);
     ASSERT_EQ(measured.roles.size(), 6u);
-    for (const RoleReport& role : measured.roles) EXPECT_EQ(role.messages, messages) << role.role;
+    for (const RoleReport& role : measured.roles) EXPECT_EQ(role.messages, of_each_pair) << role.role;
     EXPECT_GT(observed(measured, "jain_index"), 1.0 / 3 - 1e-9);
     EXPECT_LE(observed(measured, "jain_index"), 1.0 + 1e-9);
     EXPECT_GT(observed(measured, "slowest_pair"), 0);
@@ -27,12 +27,12 @@ TEST(Pairs, EveryPairMovesAsManyMessagesOverALinkOfItsOwn) {
 }
 
 TEST(Pairs, OverNullAreTheFloor) {
-  EXPECT_EQ(measure_case({.workload = "pairs", .transport = "null", .pairs = 3}, messages).messages,
-            3 * messages);
+  EXPECT_EQ(measure_case({.workload = "pairs", .transport = "null", .pairs = 3}, of_each_pair).messages,
+            3 * of_each_pair);
 }
 
 TEST(Pairs, AreOneUnlessMoreAreAskedFor) {
-  EXPECT_EQ(measure_case({.workload = "pairs", .transport = "pipe"}, messages).roles.size(), 2u);
+  EXPECT_EQ(measure_case({.workload = "pairs", .transport = "pipe"}, of_each_pair).roles.size(), 2u);
 }
 
 TEST(Pairs, AreRefusedWhenThereAreMoreThanALaunchHasRoles) {

@@ -15,6 +15,7 @@
 #include "harness/shared_ring.h"
 #include "harness/test_work.h"
 #include "workloads/registry.h"
+#include "workloads/test_trial.h"
 #include "workloads/trial.h"
 
 namespace ipcmark {
@@ -199,7 +200,7 @@ class MissizingRing {
 [[maybe_unused]] const bool registered_longer = register_transport<MissizingRing<SizeFault::longer>>();
 [[maybe_unused]] const bool registered_cut = register_transport<MissizingRing<SizeFault::cut>>();
 
-constexpr std::uint64_t messages = 100;
+constexpr std::uint64_t by_each_sender = 100;
 
 struct Verdict {
   std::uint64_t lost = 0, duplicated = 0, reordered = 0, corrupted = 0;
@@ -238,14 +239,14 @@ Verdict verdict_on_a_stream(std::size_t bytes, bool every_byte) {
   work.on_run = [&](Role& role) {
     if (role.index() == 0) {
       with_writer(*sender, measured, [&](auto& writer) {
-        for (std::uint64_t i = 0; i < messages; ++i) writer.write(i);
+        for (std::uint64_t i = 0; i < by_each_sender; ++i) writer.write(i);
         writer.finish();
       });
     } else {
       with_reader(*receiver, measured, every_byte, [&](auto& reader) {
         while (reader.read_unless_closed()) {
         }
-        reader.checker().finish(messages);
+        reader.checker().finish(by_each_sender);
         role.board().integrity = reader.checker().counts();
       });
     }
@@ -275,14 +276,14 @@ Verdict verdict_on_a_mailbox(unsigned senders, unsigned receivers, bool exact) {
   const std::size_t region_bytes = SharedRing::bytes_needed(ring.capacity, bytes);
   const Inherited region({}, region_bytes, region_bytes);
   SharedRing::initialise(region.map().bytes(), ring);
-  MailboxChecker checker({senders, receivers, bytes, Touch::full, messages, exact});
+  MailboxChecker checker({senders, receivers, bytes, Touch::full, by_each_sender, exact});
   TestWork work;
   work.on_run = [&](Role& role) {
     std::vector<std::byte> message(bytes);
     if (role.index() < senders) {
       FaultySender<SharedRingSender, fault> sender(SharedRingSender(region.map().bytes()));
       const auto wait = [&] { sender.wait_to_send(); };
-      for (std::uint64_t i = 0; i < messages; ++i) {
+      for (std::uint64_t i = 0; i < by_each_sender; ++i) {
         fill(message, role.index(), i, Touch::full);
         until_done([&] { return sender.send(message); }, wait, "send");
       }
@@ -300,7 +301,7 @@ Verdict verdict_on_a_mailbox(unsigned senders, unsigned receivers, bool exact) {
     }
   };
   EXPECT_EQ(outcome_of(test_spec(senders + receivers), work), "");
-  return verdict_of(checker.judge(std::vector<std::uint64_t>(senders, messages)));
+  return verdict_of(checker.judge(std::vector<std::uint64_t>(senders, by_each_sender)));
 }
 
 TEST(TheVerifier, NamesWhatATransportDoesToAMailbox) {
@@ -346,12 +347,6 @@ Measurement measure_with_losses(const std::string& workload, std::uint64_t sent)
   const auto* failure = std::get_if<LaunchFailure>(&outcome);
   EXPECT_EQ(failure, nullptr) << failure->reason;
   return failure == nullptr ? std::get<Measurement>(outcome) : Measurement{};
-}
-double observed(const Measurement& measurement, std::string_view name) {
-  for (const Observation& each : measurement.observations) {
-    if (each.name == name) return each.value;
-  }
-  return -1;
 }
 
 TEST(ALossyLink, OfAStreamTheLostAreCountedAndTheOthersMeasured) {

@@ -48,7 +48,7 @@ CaseSummary stream(std::string transport) {
   return summary;
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> filled_lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (const std::string_view line : split(text, '\n')) {
     if (!line.empty()) lines.emplace_back(line);
@@ -66,7 +66,7 @@ std::vector<std::string> words_of(std::string_view line) {
 }
 
 TEST(CaseTable, SaysOfARoundTripItsPercentilesPrecisionCostAndVerdict) {
-  const auto lines = lines_of(case_table({ping_pong("pipe")}, false, 0));
+  const auto lines = filled_lines_of(case_table({ping_pong("pipe")}, false, 0));
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0], "ping_pong");
   EXPECT_THAT(words_of(lines[2]), ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3",
@@ -74,7 +74,7 @@ TEST(CaseTable, SaysOfARoundTripItsPercentilesPrecisionCostAndVerdict) {
 }
 
 TEST(CaseTable, SaysOfAStreamItsRates) {
-  const auto lines = lines_of(case_table({stream("pipe")}, false, 0));
+  const auto lines = filled_lines_of(case_table({stream("pipe")}, false, 0));
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_THAT(words_of(lines[2]),
               ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "1.23", "M/s", "78.9",
@@ -90,7 +90,7 @@ TEST(CaseTable, SaysWhatACaseHasBeyondTheParametersOfAllAndWhatItObserved) {
                           {"close", "ns, median", statistic(2'500)},
                           {"jain_index", "ratio", statistic(0.98765)},
                           {"create", "ns", statistic(1'500)}};
-  const auto lines = lines_of(case_table({summary, stream("fifo")}, false, 0));
+  const auto lines = filled_lines_of(case_table({summary, stream("fifo")}, false, 0));
   ASSERT_EQ(lines.size(), 5u);
   EXPECT_THAT(lines[2], HasSubstr("same_l3    overflow:drop_new work:10"));
   EXPECT_EQ(
@@ -102,7 +102,7 @@ TEST(CaseTable, GroupsByWorkloadAndAlignsAllLinesOfAGroup) {
   CaseSummary wide = ping_pong("unix_seqpacket");
   wide.benchmark_case.message_bytes = 1 << 20;
   wide.p50_ns = statistic(999, 1);
-  const auto lines = lines_of(case_table({ping_pong("pipe"), stream("pipe"), wide}, false, 0));
+  const auto lines = filled_lines_of(case_table({ping_pong("pipe"), stream("pipe"), wide}, false, 0));
   ASSERT_EQ(lines.size(), 7u);
   EXPECT_EQ(lines[0], "ping_pong");
   EXPECT_EQ(lines[4], "stream");
@@ -123,7 +123,7 @@ TEST(CaseTable, LeavesADashWhereThereIsNoFigureAndMarksPooledOnes) {
   CaseSummary summary = ping_pong("pipe");
   summary.p50_ns = statistic(9'840);
   summary.p99_ns = std::nullopt;
-  EXPECT_THAT(words_of(lines_of(case_table({summary}, false, 0))[2]),
+  EXPECT_THAT(words_of(filled_lines_of(case_table({summary}, false, 0))[2]),
               ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "9.84", "µs", "–", "–",
                           "7.30", "µs", "ok"));
   summary.pooled =
@@ -142,7 +142,7 @@ TEST(CaseTable, ShowsNoIntervalOfASchedule) {
   EXPECT_THAT(case_table({summary}, false, 0), HasSubstr("±5.0 %"));
   summary.scheduled = true;
   const std::string table = case_table({summary}, false, 0);
-  EXPECT_THAT(words_of(lines_of(table)[2]),
+  EXPECT_THAT(words_of(filled_lines_of(table)[2]),
               ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "9.00", "µs*", "–", "–",
                           "7.30", "µs", "ok"));
   EXPECT_THAT(table, HasSubstr("* from the samples of all launches together"));
@@ -154,7 +154,7 @@ TEST(CaseTable, HasNoFiguresForWhatDidNotComplete) {
   EXPECT_THAT(case_table({summary}, false, 0), HasSubstr("1.23 M/s"));
   summary.observations = {{"completed", "ratio", statistic(0)},
                           {"deadlock_after", "messages", statistic(128)}};
-  const auto lines = lines_of(case_table({summary}, false, 0));
+  const auto lines = filled_lines_of(case_table({summary}, false, 0));
   EXPECT_THAT(words_of(lines[2]), ElementsAre("pipe", "64", "B", "default", "block", "copy", "same_l3", "–",
                                               "–", "–", "–", "ok"));
   EXPECT_EQ(lines[3], "      completed 0, deadlock_after 128 messages");
@@ -193,13 +193,13 @@ CaseSummary paced(std::uint64_t percent, double p99_ns) {
 
 TEST(CaseTable, EndsWithTheKneeOfEachLoadCurve) {
   const std::string curve = "knee  pipe 64 B default block copy same_l3: p99 ";
-  EXPECT_EQ(lines_of(case_table({paced(50, 1e5), paced(80, 9e5), paced(90, 2e6)}, false, 0)).back(),
+  EXPECT_EQ(filled_lines_of(case_table({paced(50, 1e5), paced(80, 9e5), paced(90, 2e6)}, false, 0)).back(),
             curve + "under 1ms up to 80% of saturation, 1.60 M/s");
-  EXPECT_EQ(lines_of(case_table({paced(50, 3e6), paced(80, 9e6)}, false, 0)).back(),
+  EXPECT_EQ(filled_lines_of(case_table({paced(50, 3e6), paced(80, 9e6)}, false, 0)).back(),
             curve + "under 1ms at no load from 1.00 M/s on");
   CaseSummary withheld = paced(50, 1e5);
   withheld.p99_ns.reset();
-  EXPECT_EQ(lines_of(case_table({withheld}, false, 0)).back(),
+  EXPECT_EQ(filled_lines_of(case_table({withheld}, false, 0)).back(),
             curve + "under 1ms not known: no valid case has a p99");
   const std::string table = case_table({paced(50, 1e5)}, false, 0);
   EXPECT_THAT(table, HasSubstr("response p99"));
@@ -229,8 +229,8 @@ TEST(Progress, IsAPlainLineEveryTenSecondsWhereThereIsNoTerminal) {
   std::array<char, 4096> buffer{};
   const std::string text(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file));
   std::fclose(file);
-  EXPECT_EQ(lines_of(text).size(), 2u);
-  EXPECT_EQ(lines_of(text)[0], "round 2 of 6  12/60  2 min 05 s left  workload:stream/transport:pipe");
+  EXPECT_EQ(filled_lines_of(text).size(), 2u);
+  EXPECT_EQ(filled_lines_of(text)[0], "round 2 of 6  12/60  2 min 05 s left  workload:stream/transport:pipe");
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
 }
 

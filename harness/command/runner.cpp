@@ -95,10 +95,6 @@ RunHeader header_of(const Plan& plan, const RunSettings& settings, const Workben
   return header;
 }
 
-const WorkloadEntry& workload_of(const Case& c) {
-  return *Registry::instance().find(c.transport)->find_workload(c.workload);
-}
-
 // How many messages a verified launch moves: enough to go round most rings and pipes, bounded in bytes.
 std::uint64_t verified_messages(const Case& benchmark_case) {
   constexpr std::uint64_t fewest = 8;

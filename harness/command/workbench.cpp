@@ -41,6 +41,8 @@ TrialContext Workbench::context(const Case& benchmark_case, int interrupt_fd) {
 namespace {
 
 // For questions about roles and parameters, which have the same answers over every transport that has it.
+}  // namespace
+
 const WorkloadEntry& workload_of(const Case& c) {
   if (const WorkloadEntry* own = Registry::instance().find(c.transport)->find_workload(c.workload))
     return *own;
@@ -49,8 +51,6 @@ const WorkloadEntry& workload_of(const Case& c) {
   }
   throw std::out_of_range("no workload is named " + c.workload);
 }
-
-}  // namespace
 
 std::vector<RoleKind> Workbench::roles(const Case& benchmark_case) const {
   return workload_of(benchmark_case).roles(benchmark_case);

@@ -12,6 +12,10 @@
 
 namespace ipcmark {
 
+// Of the case's own transport; what is not of messages is the same over every other one. Throws
+// std::out_of_range when no transport has such a workload.
+const WorkloadEntry& workload_of(const Case& benchmark_case);
+
 class Workbench {
  public:
   Workbench();  // throws std::system_error when the topology cannot be read
