@@ -16,19 +16,22 @@ class Values {
  public:
   explicit Values(std::span<const std::vector<unsigned>> rows) {
     for (const auto& row : rows) {
-      std::vector<std::size_t>& numbers = rows_.emplace_back();
       for (std::size_t column = 0; column < row.size(); ++column) {
-        numbers.push_back(numbers_.try_emplace({column, row[column]}, numbers_.size()).first->second);
+        all_.push_back(numbers_.try_emplace({column, row[column]}, numbers_.size()).first->second);
       }
+      ends_.push_back(all_.size());
     }
   }
   std::size_t count() const { return numbers_.size(); }
-  const std::vector<std::size_t>& of(std::size_t row) const { return rows_[row]; }
+  std::span<const std::size_t> of(std::size_t row) const {
+    const std::size_t begin = row == 0 ? 0 : ends_[row - 1];
+    return std::span(all_).subspan(begin, ends_[row] - begin);
+  }
 
   // Calls VISIT(place of the pair, one value, other value) for every pair of values in a row.
   template <class Visit>
   void each_pair_of(std::size_t row, Visit visit) const {
-    const std::vector<std::size_t>& values = rows_[row];
+    const std::span<const std::size_t> values = of(row);
     for (std::size_t a = 0; a < values.size(); ++a) {
       for (std::size_t b = a + 1; b < values.size(); ++b) {
         visit(values[a] * count() + values[b], values[a], values[b]);
@@ -38,7 +41,8 @@ class Values {
 
  private:
   std::map<std::pair<std::size_t, unsigned>, std::size_t> numbers_;
-  std::vector<std::vector<std::size_t>> rows_;
+  std::vector<std::size_t> all_;   // row after row
+  std::vector<std::size_t> ends_;  // of the rows
 };
 
 struct Candidate {
@@ -55,7 +59,8 @@ struct Candidate {
 PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::uint64_t seed,
                              const std::function<bool(std::size_t row)>& admissible) {
   const Values values(rows);
-  std::vector<bool> pair_met(values.count() * values.count());
+  std::vector<unsigned char> pair_met(values.count() *
+                                      values.count());  // looked up too often for single bits
   std::vector<bool> value_met(values.count());
   const auto missing_in = [&](std::size_t row) {
     std::size_t missing = 0;
