@@ -104,8 +104,8 @@ class Side {
   };
 
   void watch(const std::stop_token& stop) {
-    constexpr std::chrono::milliseconds between{20};
-    constexpr std::uint64_t patience_ns = 500'000'000;
+    constexpr std::chrono::milliseconds between{10};
+    constexpr std::uint64_t patience_ns = 200'000'000;
     constexpr unsigned fewest_looks = 20;
     const unsigned own = role_.index();
     Look before;

@@ -3,7 +3,7 @@
 // other: a deadlock where they sleep, a livelock where they spin or yield and try for ever.
 //
 // It is recognised, counted and broken, and the launch then ends as any other: every message arrives intact.
-// A thread in each role looks at it every 20 ms. Its role is stuck once, for half a second on end, both roles
+// A thread in each role looks at it every 10 ms. Its role is stuck once, for 200 ms on end, both roles
 // have been in the sends of the same round, no message of its own has gone in, and its sender was asleep in
 // the kernel at every look (harness/thread_state.h), or had made new empty tries at twenty of them. A role
 // that merely lacks a processor is neither, so a slow machine delays the verdict and does not make it. When
