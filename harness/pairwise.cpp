@@ -59,8 +59,8 @@ struct Candidate {
 PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::uint64_t seed,
                              const std::function<bool(std::size_t row)>& admissible) {
   const Values values(rows);
-  std::vector<unsigned char> pair_met(values.count() *
-                                      values.count());  // looked up too often for single bits
+  // Not bits: planning is looking pairs up.
+  std::vector<unsigned char> pair_met(values.count() * values.count());
   std::vector<bool> value_met(values.count());
   const auto missing_in = [&](std::size_t row) {
     std::size_t missing = 0;
