@@ -71,9 +71,9 @@ class CapacityProbe final : public Work {
   void fill_and_wait(Role& role, W& writer) {
     std::uint64_t* figures = role.board().figures;
     std::uint64_t sent = 0, allowed = 0;
-    std::uint64_t most =
-        std::min(most_messages, std::max<std::uint64_t>(1, most_bytes / case_.message_bytes));
-    most = std::min(most, sender_->most_messages() / 2);
+    const std::uint64_t most =
+        std::min({most_messages, std::max<std::uint64_t>(1, most_bytes / case_.message_bytes),
+                  sender_->most_messages() / 2});
     const auto went_in = [&] {
       const Io io = writer.try_write(sent);
       if (io == Io::closed) throw PeerClosed("capacity probe: the receiver has closed the link");
@@ -97,14 +97,14 @@ class CapacityProbe final : public Work {
       while (taken(role).load(std::memory_order_acquire) < allowed) sched_yield();
     };
 
-    for (unsigned round = 0; round < rounds; ++round) {
+    for (unsigned round = 0; round < rounds && sent + figures[ProbeFigures::fits_max] < most; ++round) {
       const std::uint64_t before = sent;
-      while (sent - before < most && went_in_within(a_moment)) {
+      while (sent < most && went_in_within(a_moment)) {
       }
       const std::uint64_t fits = sent - before;
       figures[ProbeFigures::fits_min] = round == 0 ? fits : std::min(figures[ProbeFigures::fits_min], fits);
       figures[ProbeFigures::fits_max] = std::max(figures[ProbeFigures::fits_max], fits);
-      if (fits == most) {
+      if (sent == most) {
         figures[ProbeFigures::bound_reached] = 1;
       } else if (fits == 0) {
         // A byte stream too small for the message: it goes through in pieces, and none is ever held whole.
@@ -154,27 +154,34 @@ class CapacityProbe final : public Work {
   }
 
   // A link that never says that it is full loses what finds no room: of each batch it keeps the first ones.
-  // The batches grow until one is not kept whole. How soon it has room again, nobody waits to see.
+  // The batches grow until one is not kept whole, which is then sent again. How soon it has room again,
+  // nobody waits to see.
   template <class W>
   void overfill_and_ask(Role& role, W& writer) {
-    constexpr std::uint64_t first_batch = 64, growth = 4;
+    constexpr std::uint64_t growth = 4;
     std::uint64_t* figures = role.board().figures;
-    std::uint64_t sent = 0;
-    for (unsigned round = 0; round < rounds; ++round) {
-      std::uint64_t kept = 0;
-      for (std::uint64_t batch = first_batch; batch <= most_messages; batch *= growth) {
-        for (std::uint64_t i = 0; i < batch; ++i) {
-          writer.write(sent);
-          role.moved(++sent);
-        }
-        may_take(role).store(sent, std::memory_order_release);
-        while (taken(role).load(std::memory_order_acquire) < sent) sched_yield();
-        kept = kept_of_batch(role).load(std::memory_order_relaxed);
-        if (kept < batch) break;
-        if (batch == most_messages) figures[ProbeFigures::bound_reached] = 1;
+    std::uint64_t sent = 0, batch = 64;
+    bool overfilled = false;
+    for (unsigned round = 0; round < rounds;) {
+      if (sent + batch > most_messages) {
+        if (!overfilled) figures[ProbeFigures::bound_reached] = 1;
+        break;
       }
-      figures[ProbeFigures::fits_min] = round == 0 ? kept : std::min(figures[ProbeFigures::fits_min], kept);
+      for (std::uint64_t i = 0; i < batch; ++i) {
+        writer.write(sent);
+        role.moved(++sent);
+      }
+      may_take(role).store(sent, std::memory_order_release);
+      while (taken(role).load(std::memory_order_acquire) < sent) sched_yield();
+      const std::uint64_t kept = kept_of_batch(role).load(std::memory_order_relaxed);
+      figures[ProbeFigures::fits_min] = overfilled ? std::min(figures[ProbeFigures::fits_min], kept) : kept;
       figures[ProbeFigures::fits_max] = std::max(figures[ProbeFigures::fits_max], kept);
+      if (kept < batch) {
+        overfilled = true;
+        ++round;
+      } else {
+        batch *= growth;
+      }
     }
     over(role).store(1, std::memory_order_release);
     writer.finish();

@@ -1,8 +1,8 @@
 // How many messages a link really holds: the sender fills it while nobody receives, then the receiver takes
 // one message at a time until the sender gets another in. Over a lossy link: the sender sends more than fit,
-// and the receiver counts what has been kept. Three times over on one link. Of a link's several senders and
-// receivers only the first ones do anything. Runs on a link of its own, never beside a
-// measurement; needs a sender that can try without sleeping.
+// and the receiver counts what has been kept. Three times over on one link, or as often as 65,536 sends
+// allow. Of a link's several senders and receivers only the first ones do anything. Runs on a link of its
+// own, never beside a measurement; needs a sender that can try without sleeping.
 #pragma once
 
 #include <memory>

@@ -29,6 +29,7 @@ struct ReceiverFigures {
 };
 
 constexpr Rate usual_rate{50, true};
+
 Rate rate_of(const Case& c) { return c.rate.value == 0 ? usual_rate : c.rate; }
 
 // A phase begins when the receiver says so.

@@ -22,7 +22,8 @@ struct TrialOptions {
   std::uint64_t warm_up_ns =
       5'000'000;                     // how long as many windows as judge the warm-up take at least, together
   std::uint64_t fixed_messages = 0;  // > 0: exactly these in the timed part, no warm-up
-  // > 0: of the fixed messages only as many as take about this long; some go before, to learn the pace.
+  // > 0: of the fixed messages only as many as take about this long; some go before, to learn the pace, or
+  // most, in a verified launch.
   std::uint64_t fixed_within_ns = 0;
   std::uint64_t least_messages = 1;  // in the timed part, however long they take
   std::uint64_t most_messages = std::numeric_limits<std::uint64_t>::max();  // in any phase
@@ -96,7 +97,9 @@ class WarmUp {
  public:
   template <class RunPhase>
   WarmUp(const WarmUpPlan& plan, RunPhase run_phase) {
-    constexpr double growth = 8, beyond = 1.5;
+    // Some links become thousands of times slower once their buffers have been full (Nagle's algorithm): the
+    // phase in which that shows should not be much longer than what is known to be quick.
+    constexpr double growth = 2, beyond = 1.5;
     std::uint64_t messages = 1;
     double elapsed_ns = 0;
     for (;;) {
@@ -155,6 +158,25 @@ class WarmUp {
   std::uint64_t moved_ = 0;
 };
 
+// For the lead of a launch that only verifies: phases of more and more messages, of all `messages` together
+// as many as go in about `within_ns`. Returns how many are left for the timed phase. Where a link becomes
+// very slow on the way, that is found out after a phase of few.
+template <class RunPhase>
+std::uint64_t verify_but_the_last(std::uint64_t messages, std::uint64_t within_ns, RunPhase run_phase) {
+  constexpr std::uint64_t first_share = 64, growth = 2;
+  std::uint64_t moved = 0, next = std::max<std::uint64_t>(1, messages / first_share), elapsed_ns = 0;
+  while (moved + next < messages) {
+    const std::uint64_t phase_ns = run_phase(next);
+    moved += next;
+    elapsed_ns += phase_ns;
+    if (elapsed_ns >= within_ns) return 1;
+    const double in_time = static_cast<double>(within_ns - elapsed_ns) / static_cast<double>(phase_ns) *
+                           static_cast<double>(next);
+    next = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(in_time), 1, growth * next);
+  }
+  return messages - moved;
+}
+
 // For the lead. `move(messages, timed)` moves them all; it is called between announce and conclude.
 template <class Move>
 void lead_phases(Role& role, const TrialOptions& options, Move move) {
@@ -185,6 +207,12 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
                                  .patience_ns = 8 * warm_up_ns,
                                  .most_messages = options.most_messages});
     timed_messages = std::max(options.least_messages, in_time(options.timed_ns, done));
+  } else if (options.every_byte && options.fixed_within_ns > 0) {
+    timed_messages =
+        verify_but_the_last(timed_messages, options.fixed_within_ns, [&](std::uint64_t messages) {
+          role.board().warm_up_messages += messages;
+          return run_phase(PhaseKind::warm_up, messages);
+        });
   } else if (constexpr std::uint64_t few = 8; options.fixed_within_ns > 0 && timed_messages > few) {
     // At most half of them: three windows, and as many as one has before them.
     const WarmUp done = warm_up(

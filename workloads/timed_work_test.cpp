@@ -114,6 +114,45 @@ TEST(WarmUp, DoesNotJudgeWhatTakesTooLongForManyWindows) {
   EXPECT_DOUBLE_EQ(done.ns_per_message(), 50'000'000);
 }
 
+TEST(Verifying, MovesAllMessagesWhereTheyAreQuick) {
+  std::vector<std::uint64_t> phases;
+  const auto quick = [](std::size_t, std::uint64_t messages) { return 10 * messages; };
+  for (const std::uint64_t messages : {1, 2, 8, 63, 64, 65, 4'000}) {
+    phases.clear();
+    std::uint64_t moved = verify_but_the_last(messages, 50'000'000, phases_into(phases, quick));
+    EXPECT_GE(moved, 1u);
+    for (const std::uint64_t phase : phases) moved += phase;
+    EXPECT_EQ(moved, messages);
+  }
+  EXPECT_LE(phases.size(), 8u) << "each is a meeting of all roles";
+}
+
+TEST(Verifying, TakesAboutTheTimeItHasWhereMessagesAreSlow) {
+  std::vector<std::uint64_t> phases;
+  const std::uint64_t last = verify_but_the_last(
+      4'000, 50'000'000, phases_into(phases, [](std::size_t, std::uint64_t n) { return 100'000 * n; }));
+  std::uint64_t moved = last;
+  for (const std::uint64_t phase : phases) moved += phase;
+  EXPECT_GE(moved, 490u);
+  EXPECT_LE(moved, 510u);
+}
+
+TEST(Verifying, MeetsASuddenSlownessWithinFewMessages) {
+  for (const std::uint64_t quick : {0, 60, 200, 1'000}) {
+    std::uint64_t before = 0;
+    std::vector<std::uint64_t> phases;
+    const std::uint64_t last =
+        verify_but_the_last(4'000, 50'000'000, phases_into(phases, [&](std::size_t, std::uint64_t messages) {
+                              std::uint64_t ns = 1;
+                              for (std::uint64_t i = 0; i < messages; ++i)
+                                ns += before++ < quick ? 500 : 40'000'000;
+                              return ns;
+                            }));
+    EXPECT_EQ(last, 1u);
+    EXPECT_LE(before, std::max<std::uint64_t>(62, 2 * quick + 124)) << quick;
+  }
+}
+
 TEST(Steadiness, IsNotSpoiledByOneWindow) {
   const std::vector<double> one_long{100, 101, 300, 100, 99};
   EXPECT_TRUE(Steadiness(one_long).steady());

@@ -38,11 +38,6 @@ TrialContext Workbench::context(const Case& benchmark_case, int interrupt_fd) {
   return {.topology = topology_, .isolation = isolation(benchmark_case.limits), .interrupt_fd = interrupt_fd};
 }
 
-namespace {
-
-// For questions about roles and parameters, which have the same answers over every transport that has it.
-}  // namespace
-
 const WorkloadEntry& workload_of(const Case& c) {
   if (const WorkloadEntry* own = Registry::instance().find(c.transport)->find_workload(c.workload))
     return *own;
