@@ -2,6 +2,7 @@
 // alone.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace ipcmark {
@@ -19,5 +20,13 @@ struct BuildInfo {
 
 // Valid for the whole life of the process.
 const BuildInfo& build_info();
+
+// A transport that was left out because the package it needs was not there.
+struct NotBuilt {
+  std::string_view transport;
+  std::string_view package;  // by its Debian name
+};
+// Likewise valid for ever.
+std::span<const NotBuilt> not_built();
 
 }  // namespace ipcmark

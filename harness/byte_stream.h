@@ -1,10 +1,10 @@
 // Exact messages over a stream of bytes: whatever the kernel splits or joins, the endpoint keeps its place
 // inside the message. Shared by every transport whose kernel object is a byte stream.
 //
-// Operations tells how to move bytes: `ssize_t put(int fd, const std::byte*, size_t, Wait)`, `ssize_t
-// put_parts(int fd, std::span<iovec>, Wait)`, `ssize_t take(int fd, std::byte*, size_t, Wait)` as write(2),
-// writev(2) and read(2) do, sleeping only with Wait::block; `void end(Descriptor&)` makes the other side see
-// the end of the stream.
+// Operations, of which each direction has one of its own, tells how to move bytes: `ssize_t put(int fd, const
+// std::byte*, size_t, Wait)`, `ssize_t put_parts(int fd, std::span<iovec>, Wait)`, `ssize_t take(int fd,
+// std::byte*, size_t, Wait)` as write(2), writev(2) and read(2) do, sleeping only with Wait::block; `void
+// end(Descriptor&)` makes the other side see the end of the stream.
 //
 // Messages of several sizes are framed: each one's size, 4 bytes in the machine's order, goes before it. Size
 // and message go out in one call. They come in by two, since the second's length is what the first brings;
@@ -57,7 +57,7 @@ class ByteStreamSender {
 
   Io send(std::span<const std::byte> message) {
     return send_all(message.size(), [&] {
-      return Operations::put(stream_.get(), message.data() + sent_bytes_, message.size() - sent_bytes_,
+      return operations_.put(stream_.get(), message.data() + sent_bytes_, message.size() - sent_bytes_,
                              wait_);
     });
   }
@@ -69,12 +69,12 @@ class ByteStreamSender {
       std::array<iovec, 2> parts{
           iovec{reinterpret_cast<std::byte*>(&frame) + of_frame, frame_bytes - of_frame},
           iovec{const_cast<std::byte*>(message.data()) + of_message, message.size() - of_message}};
-      return Operations::put_parts(stream_.get(), parts, wait_);
+      return operations_.put_parts(stream_.get(), parts, wait_);
     });
   }
 
   Io finish() {
-    Operations::end(stream_);
+    operations_.end(stream_);
     return Io::done;
   }
   void wait_to_send() { ready_(stream_.get()); }
@@ -101,6 +101,7 @@ class ByteStreamSender {
     return Io::done;
   }
 
+  [[no_unique_address]] Operations operations_;
   Descriptor stream_;
   Wait wait_;
   ReadyWait ready_;
@@ -137,7 +138,7 @@ class ByteStreamReceiver {
   // `first`.
   Io receive_until(std::size_t bytes, std::span<std::byte> into, std::size_t first) {
     while (received_bytes_ < bytes) {
-      const ssize_t taken = Operations::take(stream_.get(), into.data() + (received_bytes_ - first),
+      const ssize_t taken = operations_.take(stream_.get(), into.data() + (received_bytes_ - first),
                                              bytes - received_bytes_, wait_);
       if (taken > 0) {
         received_bytes_ += static_cast<std::size_t>(taken);
@@ -155,6 +156,7 @@ class ByteStreamReceiver {
     return Io::done;
   }
 
+  [[no_unique_address]] Operations operations_;
   Descriptor stream_;
   Wait wait_;
   ReadyWait ready_;

@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "harness/build_info.h"
 #include "harness/pairwise.h"
 #include "harness/shuffle.h"
 #include "harness/text.h"
@@ -546,6 +547,11 @@ std::uint64_t draw_seed() { return std::random_device{}(); }
 std::string complain_if_unknown(std::string_view kind, std::string_view word,
                                 std::span<const std::string> known) {
   if (std::ranges::find(known, word) != known.end()) return {};
+  const auto absent = std::ranges::find(not_built(), word, &NotBuilt::transport);
+  if (kind == "transport" && absent != not_built().end()) {
+    return fmt::format("transport '{}' was not built, for want of {}: install it and build anew", word,
+                       absent->package);
+  }
   const auto close = nearest(word, known);
   return fmt::format("unknown {} '{}'{}; known: {}", kind, word,
                      close ? fmt::format(" (did you mean {}?)", *close) : "", join(known, ", "));

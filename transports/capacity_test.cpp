@@ -242,7 +242,8 @@ constexpr std::uint64_t short_while_us = 1'000, long_while_us = 10'000'000;
 TEST_P(TransportCapacity, ARendezvousNeverHasAMessageInFlightWhenTheSenderReturns) {
   if (traits().rendezvous == Rendezvous::none) GTEST_SKIP() << "no rendezvous";
   // A stream of bytes takes large ones in pieces.
-  const std::size_t large = traits().facts.unit == Facts::Unit::bytes ? 400'000 : 4'000;
+  const std::size_t pieces = traits().facts.unit == Facts::Unit::bytes ? 400'000 : 4'000;
+  const std::size_t large = std::min<std::size_t>(pieces, traits().facts.largest_message.value_or(pieces));
   for (const std::size_t bytes : {std::size_t{1}, std::size_t{64}, large}) {
     for (const Shape& shape : shapes(Capacity::rendezvous(), bytes)) {
       SCOPED_TRACE(text(shape));

@@ -41,11 +41,11 @@ class MailboxOver : public OverEveryTransport {
     sleep_with(c, {Wait::block, Wait::futex, Wait::yield});
     return c;
   }
-  // The first of these that each side has.
+  // The first of these that both sides have: what receivers say to senders comes back by a link like it.
   void sleep_with(Case& c, std::initializer_list<Wait> waits) const {
     for (const Wait wait : std::vector<Wait>(waits.begin(), waits.end()) | std::views::reverse) {
-      if (facts().send_waits.contains(wait)) c.send_wait = wait;
-      if (facts().receive_waits.contains(wait)) c.receive_wait = wait;
+      if (facts().send_waits.contains(wait) && facts().receive_waits.contains(wait))
+        c.send_wait = c.receive_wait = wait;
     }
   }
   bool shared_by(unsigned senders, unsigned receivers) const {

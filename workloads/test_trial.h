@@ -2,7 +2,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 
+#include <algorithm>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -45,8 +48,9 @@ inline std::string why_not(const Case& c) {
   return {};
 }
 
-// Why this machine has none of the transport's links just now; empty when it has. The only reason that counts
-// is a refusal of the plainest link that names a setting (sysctl(8)) which stands at 0.
+// Why this machine has none of the transport's links just now; empty when it has. The only reasons that count
+// are a refusal of the plainest link that names a setting (sysctl(8)) which stands at 0, or says by its name
+// that it disables something and does, and one that names a seccomp filter where there is one (seccomp(2)).
 inline std::string why_not_here(const TransportEntry& transport) {
   TestWork work;
   work.on_build = [&](const std::string& directory) {
@@ -64,11 +68,16 @@ inline std::string why_not_here(const TransportEntry& transport) {
   };
   const std::string reason = outcome_of(test_spec(1), work);
   if (!reason.starts_with("unsupported: " + transport.traits.name + ": ")) return {};
-  std::istringstream words(reason);
+  std::string separated = reason;
+  std::ranges::replace(separated, ',', ' ');
+  std::istringstream words(separated);
   for (std::string word; words >> word;) {
-    if (word.find('.') < word.size() - 1 && read_sysctl(word) == 0) return reason;
+    if (word.find('.') >= word.size() - 1) continue;
+    const std::optional<std::uint64_t> value = read_sysctl(word);
+    if (word.ends_with("_disabled") ? value > 0 : value == 0) return reason;
   }
-  return {};
+  constexpr int filtered = SECCOMP_MODE_FILTER;
+  return reason.find("seccomp") != std::string::npos && prctl(PR_GET_SECCOMP) == filtered ? reason : "";
 }
 
 // A test that runs once for each registered transport, and is skipped where this machine has none of it.

@@ -123,7 +123,8 @@ std::string as_blocks(const Table& table, std::size_t columns) {
   return text;
 }
 
-std::string as_json(const Table& table) {
+// `further`: objects of other keys.
+std::string as_json(const Table& table, const std::vector<std::string>& further = {}) {
   std::string text = "[";
   for (const auto& row : table.rows) {
     text += text.size() == 1 ? "\n  {" : ",\n  {";
@@ -134,6 +135,7 @@ std::string as_json(const Table& table) {
     }
     text += "}";
   }
+  for (const std::string& row : further) text += (text.size() == 1 ? "\n  " : ",\n  ") + row;
   return text + "\n]\n";
 }
 
@@ -381,6 +383,29 @@ std::string totals(const Plan& plan, std::size_t columns) {
   return text;
 }
 
+}  // namespace
+
+std::string text_of(std::span<const NotBuilt> left_out, std::size_t columns) {
+  std::vector<std::string> reasons;
+  for (const NotBuilt& one : left_out)
+    reasons.push_back(fmt::format("{} (needs {})", one.transport, one.package));
+  if (reasons.empty()) return {};
+  std::string text = "\n";
+  for (const std::string& line : wrapped("not built: " + join(reasons, ", "), columns)) text += line + "\n";
+  return text;
+}
+
+std::vector<std::string> rows_of(std::span<const NotBuilt> left_out) {
+  std::vector<std::string> rows;
+  for (const NotBuilt& one : left_out) {
+    rows.push_back(fmt::format(R"({{"transport": {}, "not_built_without": {}}})", json_quote(one.transport),
+                               json_quote(one.package)));
+  }
+  return rows;
+}
+
+namespace {
+
 // A class that this machine lacks is a skipped case in a suite, but a mistake when a person asks for it by
 // name.
 void check_placements(const Narrowing& narrowing, const Topology& topology) {
@@ -546,13 +571,14 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
         return suites_table(workbench);
     }
   }();
-  if (options.json) return as_json(table);
-  if (options.what != ListOptions::What::transports) return as_text(table);
+  const bool transports = options.what == ListOptions::What::transports;
+  if (options.json) return as_json(table, transports ? rows_of(not_built()) : std::vector<std::string>{});
+  if (!transports) return as_text(table);
   for (auto& row : table.rows) {
     std::string &send_waits = row.end()[-2].text, &receive_waits = row.back().text;
     if (send_waits == receive_waits) receive_waits = "the same";
   }
-  return as_blocks(table, columns);
+  return as_blocks(table, columns) + text_of(not_built(), columns);
 }
 
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench) {

@@ -1,9 +1,11 @@
 // `ipcmark list`.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "harness/build_info.h"
 #include "harness/command/options.h"
 #include "harness/command/workbench.h"
 #include "results/result_file.h"
@@ -23,6 +25,11 @@ std::string plan_text(const Plan& plan, std::size_t columns);
 // The text for standard output. What has many columns, the transports, is broken to be read in so many
 // columns of a terminal.
 std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns);
+
+// What stands below the table of the transports, in lines of at most so many columns if words allow, and
+// behind their objects in JSON.
+std::string text_of(std::span<const NotBuilt> left_out, std::size_t columns);
+std::vector<std::string> rows_of(std::span<const NotBuilt> left_out);
 
 // What `list transports` says of those that the plan's cases use, for the result file.
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench);

@@ -1,5 +1,6 @@
 #include "harness/command/list.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -36,6 +37,11 @@ class ListTest : public testing::Test {
     }
     return "";
   }
+  // The table alone.
+  std::string transports(std::size_t columns) {
+    const std::string all = text(ListOptions::What::transports, false, {}, columns);
+    return all.substr(0, all.size() - text_of(not_built(), columns).size());
+  }
   // A class that no pair of this machine's PUs belongs to; empty when there is none.
   std::string missing_class() {
     for (const PlacementClass one : all_placement_classes()) {
@@ -61,7 +67,7 @@ TEST_F(ListTest, ShowsEveryTransportInEveryBlockThatFitsTheTerminal) {
     SCOPED_TRACE(columns);
     std::size_t blocks = 1;
     std::map<std::string, std::size_t> shown;
-    for (const std::string& line : lines_of(text(ListOptions::What::transports, false, {}, columns))) {
+    for (const std::string& line : lines_of(transports(columns))) {
       EXPECT_LE(text_width(line), columns) << line;
       if (!line.empty() && line[0] != ' ') ++shown[line.substr(0, line.find(' '))];
       if (line.empty()) ++blocks;
@@ -76,7 +82,7 @@ TEST_F(ListTest, ShowsEveryTransportInEveryBlockThatFitsTheTerminal) {
 TEST_F(ListTest, LosesNoFactWhereverItBreaks) {
   const auto words_of_row = [&](std::size_t columns) {
     std::multiset<std::string> words;
-    std::istringstream read(text(ListOptions::What::transports, false, {}, columns));
+    std::istringstream read(transports(columns));
     for (std::string word; read >> word;) {
       if (word != "transport") words.insert(word);
     }
@@ -88,7 +94,7 @@ TEST_F(ListTest, LosesNoFactWhereverItBreaks) {
 }
 
 TEST_F(ListTest, AlignsItsColumns) {
-  const std::vector<std::string> lines = lines_of(text(ListOptions::What::transports, false, {}, 1'000));
+  const std::vector<std::string> lines = lines_of(transports(1'000));
   const auto head = std::find_if(lines.begin(), lines.end(),
                                  [](const std::string& line) { return line.starts_with("transport"); });
   ASSERT_NE(head, lines.end());
@@ -97,6 +103,28 @@ TEST_F(ListTest, AlignsItsColumns) {
     if ((*line)[0] == ' ') continue;  // a long cell goes on
     EXPECT_EQ((*line)[column - 1], ' ');
     EXPECT_NE((*line)[column], ' ');
+  }
+}
+
+TEST(NotBuiltTransports, AreToldWithTheirPackages) {
+  const NotBuilt left_out[]{{"rpc", "librpc-dev"}, {"rpc_tcp", "librpc-dev"}, {"bus", "libbus-dev"}};
+  EXPECT_EQ(text_of(left_out, 100),
+            "\nnot built: rpc (needs librpc-dev), rpc_tcp (needs librpc-dev), bus (needs libbus-dev)\n");
+  EXPECT_EQ(text_of(left_out, 40),
+            "\nnot built: rpc (needs librpc-dev),\nrpc_tcp (needs librpc-dev), bus (needs\nlibbus-dev)\n");
+  EXPECT_EQ(rows_of(left_out).at(2), R"({"transport": "bus", "not_built_without": "libbus-dev"})");
+  EXPECT_EQ(text_of({}, 100), "");
+}
+
+TEST_F(ListTest, TellsEveryTransportThatWasNotBuilt) {
+  const std::string people = text(ListOptions::What::transports, false, {}, 1'000),
+                    programs = text(ListOptions::What::transports, true);
+  for (const NotBuilt& one : not_built()) {
+    EXPECT_THAT(people, HasSubstr(fmt::format("{} (needs {})", one.transport, one.package)));
+    EXPECT_THAT(programs, HasSubstr(fmt::format(R"("not_built_without": "{}")", one.package)));
+    CaseOptions options;
+    options.narrowing.transports = {std::string(one.transport)};
+    EXPECT_THAT(refusal(options), HasSubstr(fmt::format("for want of {}", one.package)));
   }
 }
 
