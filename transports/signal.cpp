@@ -8,9 +8,11 @@
 // sends is thrown away.
 //
 // Pending signals are counted for each user, over all of a user's processes, and one that is over the
-// receiver's RLIMIT_SIGPENDING is refused with EAGAIN (setrlimit(2)). So the capacity of N messages is a
-// limit of as many signals as all links of the launch are to hold, on top of those that are pending when the
-// receiver opens; what another link does not use, one may. No sender can sleep until there is room.
+// receiver's RLIMIT_SIGPENDING is refused with EAGAIN (setrlimit(2)). So all links of a launch share one
+// store, and a chain of them could come to a stop: the first link fills it, and the one that should empty
+// that link finds no room to send on. Each receiver's limit is therefore what all links are to hold, and on
+// top of it what the links after the first are, up to its own: something is always left for the later ones. A
+// link that is alone holds exactly what was asked. No sender can sleep until there is room.
 //
 // What is sent to a process that is dying is thrown away without a word, until its parent has been told
 // (ESRCH then). So a sender looks at the receiver's pidfd_open(2) every so many signals.
@@ -27,6 +29,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <vector>
 
 #include "harness/byte_stream.h"
@@ -89,13 +92,46 @@ std::uint64_t signals_pending_now() {
   return 0;
 }
 
-// What all links made by this process, or by its parent before the fork, are to hold.
-std::uint64_t signals_of_all_links = 0;
+// The links made by this process, or by its parent before the fork, in their order.
+class LinksAlive {
+ public:
+  // `signals`: to be held; 0: a share of what the user may have.
+  static void add(const void* link, std::uint64_t signals) { alive.push_back({link, signals}); }
+  static void remove(const void* link) {
+    std::erase_if(alive, [&](const One& one) { return one.link == link; });
+  }
 
-CapacityFacts::Limit limit_of(const Shape& shape) {
-  const bool bounded = shape.capacity.kind == Capacity::Kind::bounded;
-  return {bounded ? signals_of_all_links : pending_limit().rlim_cur, "charge", "RLIMIT_SIGPENDING"};
+  // The limit of the link's receiver. Saturates.
+  static std::uint64_t limit_of(const void* link) {
+    const std::uint64_t share = at_first / (2 * alive.size() - 1);
+    const auto sum = [&](std::uint64_t so_far, const One& one) {
+      std::uint64_t more;
+      return __builtin_add_overflow(so_far, one.signals > 0 ? one.signals : share, &more) ? UINT64_MAX : more;
+    };
+    const auto own = std::ranges::find(alive, link, &One::link);
+    return std::accumulate(alive.begin() + 1, own + 1,
+                           std::accumulate(alive.begin(), alive.end(), std::uint64_t{0}, sum), sum);
+  }
+
+ private:
+  struct One {
+    const void* link;
+    std::uint64_t signals;
+  };
+  inline static std::vector<One> alive;
+  inline static const std::uint64_t at_first = pending_limit().rlim_cur;
+};
+
+// Never lowers the limit that another link of this process has been given.
+void allow_pending(std::uint64_t signals) {
+  static std::uint64_t allowed = 0;
+  allowed = std::max(allowed, signals);
+  rlimit limit = pending_limit();
+  limit.rlim_cur = std::min(allowed + signals_pending_now(), limit.rlim_max);
+  if (setrlimit(RLIMIT_SIGPENDING, &limit) != 0) fail("setrlimit(RLIMIT_SIGPENDING)");
 }
+
+CapacityFacts::Limit limit_told(std::uint64_t signals) { return {signals, "charge", "RLIMIT_SIGPENDING"}; }
 
 struct Target {
   pid_t process;
@@ -106,8 +142,8 @@ class SignalSender {
  public:
   static constexpr std::size_t frame_bytes = sizeof(Word);
 
-  SignalSender(const Shape& shape, const Meeting& meeting)
-      : meeting_(meeting), ready_(shape.send_wait, 0), limit_(limit_of(shape)), end_marks_(meeting, 1) {}
+  SignalSender(const Shape& shape, const Meeting& meeting, std::uint64_t limit)
+      : meeting_(meeting), ready_(shape.send_wait, 0), limit_(limit), end_marks_(meeting, 1) {}
 
   Io send(std::span<const std::byte> message) { return send_words(message, 0); }
   Io send_sized(std::span<const std::byte> message) { return send_words(message, 1); }
@@ -118,7 +154,7 @@ class SignalSender {
   }
   void wait_to_send() { ready_(-1); }
   bool within_message() const { return sent_words_ != 0; }
-  std::optional<CapacityFacts::Limit> limit() const { return limit_; }
+  std::optional<CapacityFacts::Limit> limit() const { return limit_told(limit_); }
 
  private:
   // Before the message goes its size, if so many words are given to it.
@@ -173,7 +209,7 @@ class SignalSender {
 
   Meeting meeting_;
   ReadyWait ready_;
-  CapacityFacts::Limit limit_;
+  std::uint64_t limit_;  // of pending signals
   EndMarks end_marks_;
   Target target_{};
   Descriptor life_;               // readable once the receiver has ended
@@ -183,12 +219,12 @@ class SignalSender {
 
 class SignalReceiver {
  public:
-  SignalReceiver(const Shape& shape, const Meeting& meeting)
+  SignalReceiver(const Shape& shape, const Meeting& meeting, std::uint64_t limit)
       : meeting_(meeting),
         sender_count_(shape.senders),
         sleeps_(shape.receive_wait == Wait::block),
         ready_(shape.receive_wait, POLLIN),
-        limit_(limit_of(shape)),
+        limit_(limit),
         numbers_(NumbersInUse::take()) {
     sigemptyset(&awaited_);
     sigaddset(&awaited_, numbers_.data);
@@ -196,11 +232,7 @@ class SignalReceiver {
     if (const int error = pthread_sigmask(SIG_BLOCK, &awaited_, nullptr); error != 0) {
       throw std::system_error(error, std::generic_category(), "pthread_sigmask");
     }
-    if (shape.capacity.kind == Capacity::Kind::bounded) {
-      rlimit limit = pending_limit();
-      limit.rlim_cur = std::min(signals_of_all_links + signals_pending_now(), limit.rlim_max);
-      if (setrlimit(RLIMIT_SIGPENDING, &limit) != 0) fail("setrlimit(RLIMIT_SIGPENDING)");
-    }
+    allow_pending(limit);
     if (shape.receive_wait == Wait::poll || shape.receive_wait == Wait::epoll) {
       descriptor_.reset(signalfd(-1, &awaited_, SFD_CLOEXEC));
       if (!descriptor_) fail("signalfd");
@@ -237,7 +269,7 @@ class SignalReceiver {
         buffer, [&](const Row& row) { return row.size; }, &message_bytes);
   }
   void wait_to_receive() { ready_(descriptor_.get()); }
-  std::optional<CapacityFacts::Limit> limit() const { return limit_; }
+  std::optional<CapacityFacts::Limit> limit() const { return limit_told(limit_); }
 
  private:
   // What has come of a sender's message under way.
@@ -314,7 +346,7 @@ class SignalReceiver {
   unsigned sender_count_;
   bool sleeps_;
   ReadyWait ready_;
-  CapacityFacts::Limit limit_;
+  std::uint64_t limit_;  // of pending signals
   Numbers numbers_;
   sigset_t awaited_;
   Descriptor descriptor_;
@@ -345,33 +377,34 @@ class Signal {
       throw Unsupported(fmt::format("{}: {} B are more than {} signals of {} B", name, shape.message_bytes,
                                     words_of(largest_message), sizeof(Word)));
     }
-    if (shape.capacity.kind == Capacity::Kind::bounded) {
-      const rlim_t most = pending_limit().rlim_max;
-      std::uint64_t signals = 0, of_all = 0;
-      if (__builtin_mul_overflow(words_of(shape.message_bytes), shape.capacity.messages, &signals) ||
-          __builtin_add_overflow(signals, signals_of_all_links, &of_all) || of_all > most) {
-        throw Unsupported(fmt::format(
-            "{}: {} messages of {} B are more signals than RLIMIT_SIGPENDING allows, {}; raise it by "
-            "ulimit -i",
-            name, shape.capacity.messages, shape.message_bytes, most));
-      }
-      signals_ = signals;
-      signals_of_all_links = of_all;
+    std::uint64_t signals = 0;
+    const bool bounded = shape.capacity.kind == Capacity::Kind::bounded;
+    if (bounded && __builtin_mul_overflow(words_of(shape.message_bytes), shape.capacity.messages, &signals)) {
+      signals = UINT64_MAX;
+    }
+    LinksAlive::add(this, signals);
+    if (const rlim_t most = pending_limit().rlim_max; LinksAlive::limit_of(this) > most) {
+      LinksAlive::remove(this);
+      throw Unsupported(
+          fmt::format("{}: {} messages of {} B, with the launch's other links, are more signals than "
+                      "RLIMIT_SIGPENDING allows, {}; raise it by ulimit -i",
+                      name, shape.capacity.messages, shape.message_bytes, most));
     }
   }
-  ~Signal() { signals_of_all_links -= signals_; }
+  ~Signal() { LinksAlive::remove(this); }
   Signal(const Signal&) = delete;
   Signal& operator=(const Signal&) = delete;
 
   SignalSender open_sender(unsigned index, Meeting& meeting) {
     meeting.publish_value(fmt::format("sender {}", index), getpid());
-    return {shape_, meeting};
+    return {shape_, meeting, LinksAlive::limit_of(this)};
   }
-  SignalReceiver open_receiver(unsigned, Meeting& meeting) { return {shape_, meeting}; }
+  SignalReceiver open_receiver(unsigned, Meeting& meeting) {
+    return {shape_, meeting, LinksAlive::limit_of(this)};
+  }
 
  private:
   Shape shape_;
-  std::uint64_t signals_ = 0;
 };
 
 IPCMARK_TRANSPORT(Signal);
