@@ -188,10 +188,13 @@ class FifoReadWrite {
   }
 
  private:
+  // Both sides' messages lie in it.
   Descriptor opened() const {
     Descriptor fifo = open_both_ways(path_);
     const std::size_t pieces = (shape_.message_bytes + largest_piece - 1) / largest_piece;
-    set_pipe_capacity(name, fifo.get(), shape_.capacity,
+    Capacity both_ways = shape_.capacity;
+    if (__builtin_mul_overflow(both_ways.messages, 2, &both_ways.messages)) both_ways.messages = UINT64_MAX;
+    set_pipe_capacity(name, fifo.get(), both_ways,
                       pieces == 1 ? sizeof(PieceHead) + shape_.message_bytes : pieces * PIPE_BUF);
     return fifo;
   }
