@@ -340,6 +340,48 @@ TEST_P(TransportCapacity, ABoundedSenderIsSeenWaitingByTheSameLook) {
   }
 }
 
+TEST_P(TransportCapacity, HoldsWhatWasAskedHoweverMuchHasGoneThrough) {
+  if (!traits().facts.carries) GTEST_SKIP() << "no byte crosses this link";
+  if (traits().facts.lossy) GTEST_SKIP() << "what finds no room is lost";
+  constexpr std::uint64_t messages = 3, rounds = 150;
+  enum : unsigned { sent, taken };
+  for (const std::size_t bytes : {64, 100, 2'049}) {
+    Shape shape = plain_shape(Capacity::bounded(messages), bytes);
+    for (const Shape& one : shapes(shape.capacity, bytes)) {
+      if (one.send_wait != Wait::block) shape = one;
+    }
+    SCOPED_TRACE(text(shape));
+    const std::string outcome = run_pair(
+        shape,
+        [&](Role& role, AnyEndpoint& link) {
+          for (std::uint64_t i = 0; i < rounds * messages; role.moved(++i)) {
+            // TCP makes room a moment after its peer has read.
+            std::span<std::byte> loaned;
+            Io io = Io::again;
+            for (int attempt = 0; attempt < 5'000 && io == Io::again; ++attempt) {
+              if (attempt > 0) usleep(200);
+              io = try_send(link, shape, i, loaned);
+            }
+            require(io == Io::done,
+                    fmt::format("message {} after {} rounds found no room", i % messages, i / messages));
+            if ((i + 1) % messages != 0) continue;
+            role.launch().tickets[sent].store(i + 1);
+            while (role.launch().tickets[taken].load() <= i) sched_yield();
+          }
+          finish(link);
+        },
+        [&](Role& role, AnyEndpoint& link) {
+          for (std::uint64_t i = 0; i < rounds * messages; role.moved(++i)) {
+            while (role.launch().tickets[sent].load() <= i) sched_yield();
+            require(receive(link, shape, i), "ended early");
+            role.launch().tickets[taken].store(i + 1);
+          }
+          require(!receive(link, shape, rounds * messages), "more messages than were sent");
+        });
+    EXPECT_EQ(outcome, "");
+  }
+}
+
 TEST_P(TransportCapacity, ABacklogOverTheLimitFailsTheCaseByName) {
   if (!traits().unbounded) GTEST_SKIP() << "not unbounded";
   // Large messages that are loaned and not written: hardly a page is touched.
