@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 SETUP = Path(__file__).resolve().parent / "setup"
-PACKAGES = re.search(r"^packages=\(\n(.*?)^\)", SETUP.read_text(), re.S | re.M)[1].split()
+TRANSPORTS = SETUP.parent.parent / "transports"
+BASIC = re.search(r"^packages=\(\n(.*?)^\)", SETUP.read_text(), re.S | re.M)[1].split()
+EXTRAS = sorted(set(re.findall(r"^// Extra: .*Debian package (\S+)\)$", "".join(p.read_text() for p in TRANSPORTS.glob("*.cpp")), re.M)))
+PACKAGES = BASIC + EXTRAS
 
 
 @pytest.fixture
@@ -23,16 +26,17 @@ def machine(tmp_path):
             path.write_text("#!/bin/bash\n" + text)
             path.chmod(0o755)
 
-        def run(self, *arguments, installed, user=0):
+        def run(self, *arguments, installed, user=0, **environment):
             lines = "\n".join(f"installed {name}" for name in installed)
             self.program("dpkg-query", f"cat <<'END'\n{lines}\nEND\n")
             self.program("apt-get", f'echo "$@" >> {self.calls}\n')
             script = SETUP.read_text().replace("EUID", str(user)) if user else SETUP.read_text()
-            copy = tmp_path / "setup"
+            copy = tmp_path / "ci" / "setup"
+            copy.parent.mkdir(exist_ok=True)
             copy.write_text(script)
             return subprocess.run(
                 ["/bin/bash", copy, *arguments],
-                env={"PATH": str(tmp_path / "bin")},
+                env={"PATH": str(tmp_path / "bin"), **environment},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -43,7 +47,8 @@ def machine(tmp_path):
             return self.calls.read_text().splitlines() if self.calls.exists() else []
 
     box = Machine()
-    for tool in ("sed", "grep", "cat", "env"):
+    (tmp_path / "transports").symlink_to(TRANSPORTS)
+    for tool in ("sed", "grep", "cat", "env", "dirname", "readlink", "sort"):
         (path,) = [p for p in (Path("/usr/bin") / tool, Path("/bin") / tool) if p.exists()][:1]
         box.program(tool, f'exec {path} "$@"\n')
     return box
@@ -65,6 +70,22 @@ def test_only_what_is_missing_is_installed(machine):
     update, install = machine.apt_calls()
     assert update.split()[-1] == "update"
     assert install.split()[-2:] == ["cmake", "libfmt-dev"]
+
+
+def test_what_single_transports_need_is_wanted_unless_minimal(machine):
+    assert EXTRAS
+    assert machine.run(installed=BASIC, user=1000).stderr.split(": ")[-1].split() == EXTRAS
+    for minimal in (machine.run("--minimal", installed=BASIC), machine.run(installed=BASIC, IPCMARK_MINIMAL="1")):
+        assert (minimal.returncode, minimal.stderr) == (0, "")
+    assert machine.apt_calls() == []
+
+
+def test_a_tree_in_which_no_transport_needs_more_is_content(machine, tmp_path):
+    (tmp_path / "transports").unlink()
+    (tmp_path / "transports").mkdir()
+    (tmp_path / "transports" / "pipe.cpp").write_text("// needs nothing\n")
+    result = machine.run(installed=BASIC)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @root_only
