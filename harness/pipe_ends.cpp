@@ -12,15 +12,15 @@ namespace {
 
 // A write begins in the last page used only if its odd bytes (count modulo the page) fit there whole
 // (fs/pipe.c): so a page holds whole small messages, and a large one may begin a page of its own. What has
-// been read of a page is room only once all of it has: where messages do not fill one exactly, the page in
-// use may be at its end. Saturates.
+// been read of a page is room only once all of it has: the first message may be the last of its page.
+// Saturates.
 std::uint64_t bytes_for(std::uint64_t messages, std::size_t message_bytes) {
   const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   std::uint64_t pages;
   if (message_bytes <= page) {
-    const std::uint64_t messages_a_page = page / message_bytes;
-    const std::uint64_t more = (messages % messages_a_page != 0) + (page % message_bytes != 0);
-    if (__builtin_add_overflow(messages / messages_a_page, more, &pages)) return UINT64_MAX;
+    const std::uint64_t messages_a_page = page / message_bytes, others = messages - 1;
+    pages = others / messages_a_page + (others % messages_a_page != 0);
+    if (__builtin_add_overflow(pages, 1, &pages)) return UINT64_MAX;
   } else if (__builtin_mul_overflow(messages, (message_bytes + page - 1) / page, &pages)) {
     return UINT64_MAX;
   }

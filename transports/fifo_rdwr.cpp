@@ -44,6 +44,7 @@ class TurnTaker {
   TurnTaker(Descriptor fifo, const Shape& shape, unsigned side)
       : fifo_(std::move(fifo)),
         side_(side),
+        send_sleeps_(shape.send_wait == Wait::block),
         ready_to_send_(shape.send_wait, POLLOUT),
         ready_to_receive_(shape.receive_wait, POLLIN),
         limit_(pipe_limit(fifo_.get())) {
@@ -51,7 +52,8 @@ class TurnTaker {
     if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) fail("pipe2");
     looked_at_.reset(ends[0]);
     look_into_.reset(ends[1]);
-    if (shape.send_wait != Wait::block) set_nonblocking(fifo_.get());
+    // So that a piece which a third process takes between a look and its reading is missed, not waited for.
+    set_nonblocking(fifo_.get());
   }
 
   Io send(std::span<const std::byte> message) {
@@ -105,8 +107,13 @@ class TurnTaker {
     const std::array<iovec, 2> parts{iovec{&head, sizeof head},
                                      iovec{const_cast<std::byte*>(piece.data()), piece.size()}};
     while (writev(fifo_.get(), parts.data(), static_cast<int>(parts.size())) < 0) {
-      if (means_again(errno)) return Io::again;
-      if (errno != EINTR) fail("write to a FIFO");
+      if (means_again(errno)) {
+        if (!send_sleeps_) return Io::again;
+        pollfd room{fifo_.get(), POLLOUT, 0};
+        if (poll(&room, 1, -1) < 0 && errno != EINTR) fail("poll of a FIFO");
+      } else if (errno != EINTR) {
+        fail("write to a FIFO");
+      }
     }
     return Io::done;
   }
@@ -133,6 +140,7 @@ class TurnTaker {
     const auto whole = static_cast<ssize_t>(sizeof head + piece.size());
     ssize_t got;
     while ((got = readv(fifo_.get(), parts.data(), static_cast<int>(parts.size()))) < 0) {
+      if (means_again(errno)) break;
       if (errno != EINTR) fail("read from a FIFO");
     }
     if (got != whole || std::memcmp(&head, &looked_at, sizeof head) != 0) {
@@ -150,6 +158,7 @@ class TurnTaker {
   Descriptor fifo_;
   Descriptor looked_at_, look_into_;  // a pipe of its own for what tee(2) copies
   std::uint32_t side_;
+  bool send_sleeps_;
   ReadyWait ready_to_send_, ready_to_receive_;
   CapacityFacts::Limit limit_;
   std::size_t sent_bytes_ = 0;      // of the message under way

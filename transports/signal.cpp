@@ -14,7 +14,7 @@
 // top of it what the links after the first are, up to its own: something is always left for the later ones. A
 // link that is alone holds exactly what was asked. No sender can sleep until there is room.
 //
-// What is sent to a process that is dying is thrown away without a word, until its parent has been told
+// What is sent to a process that has died is thrown away without a word until its parent has waited for it
 // (ESRCH then). So a sender looks at the receiver's pidfd_open(2) every so many signals.
 
 #include <fmt/format.h>
@@ -42,6 +42,7 @@ namespace ipcmark {
 namespace {
 
 using Word = decltype(sigval::sival_ptr);
+static_assert(sizeof(Word) == sizeof(std::uint64_t), "a message's size goes in one");
 
 // A bound of our own: a message of 8,192 signals takes milliseconds already.
 constexpr std::size_t largest_message = 65'536;
@@ -127,7 +128,9 @@ void allow_pending(std::uint64_t signals) {
   static std::uint64_t allowed = 0;
   allowed = std::max(allowed, signals);
   rlimit limit = pending_limit();
-  limit.rlim_cur = std::min(allowed + signals_pending_now(), limit.rlim_max);
+  std::uint64_t in_all;
+  if (__builtin_add_overflow(allowed, signals_pending_now(), &in_all)) in_all = RLIM_INFINITY;
+  limit.rlim_cur = std::min<rlim_t>(in_all, limit.rlim_max);
   if (setrlimit(RLIMIT_SIGPENDING, &limit) != 0) fail("setrlimit(RLIMIT_SIGPENDING)");
 }
 

@@ -73,7 +73,7 @@ class CapacityProbe final : public Work {
     std::uint64_t sent = 0, allowed = 0;
     const std::uint64_t most =
         std::min({most_messages, std::max<std::uint64_t>(1, most_bytes / case_.message_bytes),
-                  sender_->most_messages() / 2});
+                  std::max<std::uint64_t>(1, sender_->most_messages() / 2)});
     const auto went_in = [&] {
       const Io io = writer.try_write(sent);
       if (io == Io::closed) throw PeerClosed("capacity probe: the receiver has closed the link");

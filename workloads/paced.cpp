@@ -107,7 +107,7 @@ void Paced::send(Role& role) {
     };
 
     constexpr std::uint64_t few = 8;
-    constexpr double growth = 8;
+    constexpr double growth = 2;  // as a warm-up's (workloads/timed_work.h)
     const bool fixed = options_.fixed_messages > 0;
     const auto rush_ns = static_cast<double>(std::max(options_.warm_up_ns, options_.timed_ns / 20));
     std::uint64_t messages = few;

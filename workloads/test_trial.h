@@ -50,7 +50,8 @@ inline std::string why_not(const Case& c) {
 
 // Why this machine has none of the transport's links just now; empty when it has. The only reasons that count
 // are a refusal of the plainest link that names a setting (sysctl(8)) which stands at 0, or says by its name
-// that it disables something and does, and one that names a seccomp filter where there is one (seccomp(2)).
+// that it disables something and does, one that says what this kernel has not, and one that names a seccomp
+// filter where there is one (seccomp(2)).
 inline std::string why_not_here(const TransportEntry& transport) {
   TestWork work;
   work.on_build = [&](const std::string& directory) {
@@ -76,6 +77,7 @@ inline std::string why_not_here(const TransportEntry& transport) {
     const std::optional<std::uint64_t> value = read_sysctl(word);
     if (word.ends_with("_disabled") ? value > 0 : value == 0) return reason;
   }
+  if (reason.find("this kernel has no ") != std::string::npos) return reason;
   constexpr int filtered = SECCOMP_MODE_FILTER;
   return reason.find("seccomp") != std::string::npos && prctl(PR_GET_SECCOMP) == filtered ? reason : "";
 }

@@ -214,7 +214,7 @@ void lead_phases(Role& role, const TrialOptions& options, Move move) {
           return run_phase(PhaseKind::warm_up, messages);
         });
   } else if (constexpr std::uint64_t few = 8; options.fixed_within_ns > 0 && timed_messages > few) {
-    // At most half of them: three windows, and as many as one has before them.
+    // Two thirds of them at most: as many as two windows have before the three that are looked at.
     const WarmUp done = warm_up(
         {.window_ns = static_cast<double>(options.fixed_within_ns / 8), .most_messages = timed_messages / 8});
     timed_messages =
