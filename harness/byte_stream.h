@@ -3,8 +3,9 @@
 //
 // Operations, of which each direction has one of its own, tells how to move bytes: `ssize_t put(int fd, const
 // std::byte*, size_t, Wait)`, `ssize_t put_parts(int fd, std::span<iovec>, Wait)`, `ssize_t take(int fd,
-// std::byte*, size_t, Wait)` as write(2), writev(2) and read(2) do, sleeping only with Wait::block; `void
-// end(Descriptor&)` makes the other side see the end of the stream.
+// std::byte*, size_t, Wait)` as write(2), writev(2) and read(2) do, sleeping only with Wait::block; `Io
+// end(Descriptor&, Wait)` makes the other side see the end of the stream. Where put takes bytes that it has
+// not handed over yet when it fails with EAGAIN, and wants them again, `bool holds_bytes() const` tells.
 //
 // Messages of several sizes are framed: each one's size, 4 bytes in the machine's order, goes before it. Size
 // and message go out in one call. They come in by two, since the second's length is what the first brings;
@@ -52,8 +53,8 @@ class ByteStreamSender {
  public:
   static constexpr std::size_t frame_bytes = sizeof(Frame);
 
-  ByteStreamSender(Descriptor stream, Wait wait)
-      : stream_(std::move(stream)), wait_(wait), ready_(wait, POLLOUT) {}
+  ByteStreamSender(Descriptor stream, Wait wait, Operations operations = {})
+      : operations_(std::move(operations)), stream_(std::move(stream)), wait_(wait), ready_(wait, POLLOUT) {}
 
   Io send(std::span<const std::byte> message) {
     return send_all(message.size(), [&] {
@@ -73,12 +74,14 @@ class ByteStreamSender {
     });
   }
 
-  Io finish() {
-    operations_.end(stream_);
-    return Io::done;
-  }
+  Io finish() { return operations_.end(stream_, wait_); }
   void wait_to_send() { ready_(stream_.get()); }
-  bool within_message() const { return sent_bytes_ != 0; }
+  bool within_message() const {
+    if constexpr (requires { operations_.holds_bytes(); }) {
+      if (operations_.holds_bytes()) return true;
+    }
+    return sent_bytes_ != 0;
+  }
   int fd() const { return stream_.get(); }
 
  private:
@@ -111,8 +114,8 @@ class ByteStreamSender {
 template <class Operations>
 class ByteStreamReceiver {
  public:
-  ByteStreamReceiver(Descriptor stream, Wait wait)
-      : stream_(std::move(stream)), wait_(wait), ready_(wait, POLLIN) {}
+  ByteStreamReceiver(Descriptor stream, Wait wait, Operations operations = {})
+      : operations_(std::move(operations)), stream_(std::move(stream)), wait_(wait), ready_(wait, POLLIN) {}
 
   Io receive(std::span<std::byte> message) {
     const Io io = receive_until(message.size(), message, 0);

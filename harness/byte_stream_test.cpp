@@ -54,7 +54,10 @@ struct Fickle {
     bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(moved));
     return static_cast<ssize_t>(moved);
   }
-  static void end(Descriptor&) { ended = true; }
+  static Io end(Descriptor&, Wait) {
+    ended = true;
+    return Io::done;
+  }
 };
 
 using Sender = ByteStreamSender<Fickle>;

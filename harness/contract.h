@@ -112,6 +112,8 @@ struct Facts {
   std::string_view summary;  // one line for `ipcmark list transports`
   Model model = Model::message_passing;
   Naming naming = Naming::none;
+  // Whether the name is not enough: who finds the link must show what its maker's relatives alone have.
+  bool asks_for_credentials = false;
   Addressing addressing = Addressing::mailbox;
   Establishment establishment = Establishment::implicit_link;
   unsigned most_senders = 1;  // processes on one link
@@ -137,7 +139,12 @@ struct Facts {
   Outlives outlives_its_makers = Outlives::nothing;
   Rights rights = Rights::none;
   Interception third_process_can = Interception::none;
+  // Whether a message under way can neither be read nor be changed unnoticed by whoever handles its bytes.
+  bool sealed = false;
   bool carries = true;  // false: no byte crosses the link; what is received is made up (the null transport)
+
+  // Or only relatives of its maker.
+  constexpr bool opened_by_strangers() const { return naming != Naming::none && !asks_for_credentials; }
 };
 
 template <class S>

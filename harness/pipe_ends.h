@@ -21,7 +21,10 @@ struct PipeOperations {
     return ::writev(fd, parts.data(), static_cast<int>(parts.size()));
   }
   static ssize_t take(int fd, std::byte* bytes, std::size_t count, Wait) { return ::read(fd, bytes, count); }
-  static void end(Descriptor& stream) { stream.reset(); }
+  static Io end(Descriptor& stream, Wait) {
+    stream.reset();
+    return Io::done;
+  }
 };
 
 // What a pipe without a name is, whatever goes through it, for the facts of its transports.

@@ -15,15 +15,12 @@
 #include "harness/refusals.h"
 
 namespace ipcmark {
-namespace {
 
 Descriptor duplicate(const Descriptor& original) {
   Descriptor copy(fcntl(original.get(), F_DUPFD_CLOEXEC, 0));
   if (!copy) fail("fcntl(F_DUPFD_CLOEXEC)");
   return copy;
 }
-
-}  // namespace
 
 Descriptor unix_socket(int type) {
   Descriptor made(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));

@@ -18,6 +18,23 @@
 
 namespace ipcmark {
 
+// Of connected stream sockets in the Unix domain that are found by name.
+constexpr Facts unix_stream_facts(std::string_view summary, Facts::Standard standard) {
+  return {.summary = summary,
+          .model = Facts::Model::message_passing,
+          .naming = Facts::Naming::path,
+          .addressing = Facts::Addressing::symmetric,
+          .establishment = Facts::Establishment::explicit_link,
+          .unit = Facts::Unit::bytes,
+          .scope = Facts::Scope::machine,
+          .standard = standard,
+          .send_waits = descriptor_waits,
+          .receive_waits = descriptor_waits,
+          .sender_sees_death = true,
+          .receiver_sees_death = true,
+          .rights = Facts::Rights::together};
+}
+
 // O_NONBLOCK would belong to both directions of a socket, so each call says for itself whether it may sleep.
 struct SocketOperations {
   static constexpr const char* put_name = "send";
@@ -35,12 +52,18 @@ struct SocketOperations {
   static ssize_t take(int fd, std::byte* bytes, std::size_t count, Wait wait) {
     return ::recv(fd, bytes, count, flags(wait));
   }
-  static void end(Descriptor& stream) { ::shutdown(stream.get(), SHUT_WR); }
+  static Io end(Descriptor& stream, Wait) {
+    ::shutdown(stream.get(), SHUT_WR);
+    return Io::done;
+  }
 };
 
 // What the kernel keeps for the socket's sender: the bytes and its own bookkeeping for them, "charge". Throws
 // std::system_error.
 CapacityFacts::Limit send_buffer_limit(int fd);
+
+// A descriptor of one's own of the same socket. Throws std::system_error.
+Descriptor duplicate(const Descriptor& original);
 
 // Both directions of a connected stream socket.
 class StreamSocketPeer : public ByteStreamSender<SocketOperations>,

@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <mqueue.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ipc.h>
@@ -20,10 +21,12 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -403,7 +406,6 @@ class Stranger {
 class FactsOf : public OverEveryTransport {
  protected:
   std::string refusal() const { return "unsupported: " + traits().name + ": "; }
-  bool named() const { return facts().naming != Facts::Naming::none; }
 
   // Runs it in a role, in the launch's namespaces; fails with what it throws.
   void in_a_role(const std::function<void(const std::string& directory)>& body) const {
@@ -494,8 +496,8 @@ TEST_P(FactsOf, TheMakersChildAndItsSiblingsCanOpenIt) {
 }
 
 TEST_P(FactsOf, AStrangerOpensItByItsDocumentedNameOrNotAtAll) {
-  EXPECT_EQ(transport().is_attachable(), named());
-  if (!named()) return;
+  EXPECT_EQ(transport().is_attachable(), facts().opened_by_strangers());
+  if (!facts().opened_by_strangers()) return;
   in_a_role([&](const std::string& directory) {
     const Shape shape = in(directory, stranger_shape(traits()));
     {
@@ -944,7 +946,7 @@ TEST_P(FactsOf, ASurplusWriterWithholdsTheEndIfItSaysSo) {
 
 TEST_P(FactsOf, WhatOutlivesItsMakersIsWhatItSays) {
   SKIP_UNLESS_IT_CARRIES();
-  if (!named()) {
+  if (!facts().opened_by_strangers()) {
     EXPECT_EQ(facts().outlives_its_makers, Facts::Outlives::nothing) << "nobody could find it";
     return;
   }
@@ -1042,7 +1044,7 @@ Powers powers_of_another(const TransportEntry& transport, const Shape& shape, st
 
 TEST_P(FactsOf, AnotherUserCanBeGrantedWhatItSays) {
   SKIP_UNLESS_IT_CARRIES();
-  if (!named()) {
+  if (!facts().opened_by_strangers()) {
     EXPECT_EQ(facts().rights, Facts::Rights::none) << "another user cannot find it";
     return;
   }
@@ -1115,7 +1117,7 @@ TEST_P(FactsOf, AThirdProcessTakesOrCopiesAMessageOrSeesNothing) {
     require_reached(board, receiver_open, "the receiver");
     require_reached(board, sent, "the sender's message");
     bool copied = false, received = false;
-    if (named()) {
+    if (facts().opened_by_strangers()) {
       const SharedBoard strangers, others;
       copied = Stranger(strangers, "copy", traits().name, board->address).figure() == 1;
       if (facts().third_process_can != Facts::Interception::copy) {
@@ -1125,10 +1127,15 @@ TEST_P(FactsOf, AThirdProcessTakesOrCopiesAMessageOrSeesNothing) {
       const SharedBoard relatives;
       Child relative(relatives, [&] {
         End end = link.receiver();
-        relatives->reached[done] = end.receives_within(moment_ms);
+        relatives->reached[opened] = true;
+        if (end.receives_within(moment_ms)) relatives->figure = 1;
+        relatives->reached[done] = true;
       });
-      relative.join();
-      received = relatives->reached[done].load();
+      const auto is_over = [&](unsigned step) { return relatives->reached[step] || relatives->failed; };
+      // Where one more is not let in it may be left waiting.
+      if (comes([&] { return is_over(opened); }, 5 * moment_ms))
+        require(comes([&] { return is_over(done); }), "no end");
+      received = relatives->figure.load() == 1;
     }
     board->reached[go] = true;
     require_reached(board, answered, "the receiver's answer");
@@ -1139,6 +1146,133 @@ TEST_P(FactsOf, AThirdProcessTakesOrCopiesAMessageOrSeesNothing) {
                                                            : Facts::Interception::none;
     require(found == facts().third_process_can,
             fmt::format("{}, {}", copied ? "copied" : "not copied", taken ? "taken" : "not taken"));
+  });
+}
+
+// The socket in a directory that has one; empty if there is none.
+std::string socket_in(const std::string& directory) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.is_socket()) return entry.path();
+  }
+  return {};
+}
+
+Descriptor unix_stream_at(const std::string& path, bool listening) {
+  Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto* named = reinterpret_cast<const sockaddr*>(&address);
+  if (listening) {
+    require(bind(made.get(), named, sizeof address) == 0 && listen(made.get(), 1) == 0, "bind " + path);
+  } else {
+    if (connect(made.get(), named, sizeof address) != 0) return {};
+  }
+  return made;
+}
+
+// Hands on what the two sides of a connection say, keeps what the first one says, and changes a bit of it
+// when told.
+class Eavesdropper {
+ public:
+  // From now on whoever connects to the path gets here.
+  explicit Eavesdropper(const std::string& path) : beside_(path + ".moved") {
+    require(rename(path.c_str(), beside_.c_str()) == 0, "rename");
+    listener_ = unix_stream_at(path, true);
+    void* memory = mmap(nullptr, sizeof(Heard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    require(memory != MAP_FAILED, "mmap");
+    map_ = MemoryMap(memory, sizeof(Heard));
+  }
+  ~Eavesdropper() { unlink(beside_.c_str()); }
+  Eavesdropper(const Eavesdropper&) = delete;
+  Eavesdropper& operator=(const Eavesdropper&) = delete;
+
+  void change_what_comes_next() { heard().change = true; }
+  bool has_heard(std::span<const std::byte> message) const {
+    return memmem(heard().bytes, heard().count.load(), message.data(), message.size()) != nullptr;
+  }
+
+  void listen_in() {
+    const Descriptor first(accept(listener_.get(), nullptr, nullptr)),
+        second = unix_stream_at(beside_, false);
+    require(first && second, "the eavesdropper is not between them");
+    std::array<pollfd, 2> sides{{{first.get(), POLLIN, 0}, {second.get(), POLLIN, 0}}};
+    while (poll(sides.data(), sides.size(), -1) > 0) {
+      for (const unsigned side : {0u, 1u}) {
+        if (sides[side].revents == 0) continue;
+        std::array<std::byte, 4'096> bytes;
+        const ssize_t got = ::read(sides[side].fd, bytes.data(), bytes.size());
+        if (got <= 0) return;
+        if (side == 0) keep(std::span(bytes).first(static_cast<std::size_t>(got)));
+        if (::write(sides[1 - side].fd, bytes.data(), static_cast<std::size_t>(got)) != got) return;
+      }
+    }
+  }
+
+ private:
+  struct Heard {
+    std::atomic<bool> change;
+    std::atomic<std::size_t> count;
+    std::byte bytes[1 << 16];
+  };
+  Heard& heard() const { return *reinterpret_cast<Heard*>(map_.bytes().data()); }
+  void keep(std::span<std::byte> some) {
+    const std::size_t before = heard().count.load();
+    require(before + some.size() <= sizeof heard().bytes, "too much is said");
+    std::ranges::copy(some, heard().bytes + before);
+    heard().count.store(before + some.size());
+    if (heard().change.exchange(false)) some[some.size() / 2] ^= std::byte{1};
+  }
+
+  std::string beside_;
+  Descriptor listener_;
+  MemoryMap map_;
+};
+
+TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
+  const bool may_be_relayed = traits().duplex && facts().naming == Facts::Naming::path &&
+                              facts().unit == Facts::Unit::bytes &&
+                              facts().establishment == Facts::Establishment::explicit_link;
+  if (!may_be_relayed) GTEST_SKIP() << "nobody can stand between the two sides of a connection";
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard board;
+    const Shape shape = in(directory, shape_of(traits()));
+    OpenedLink link = OpenedLink::made(transport(), shape, board);
+    Eavesdropper eavesdropper(socket_in(directory));
+    enum : unsigned { heard, received, changed };
+    enum class Found : std::uint64_t { intact, changed, refused, nothing };
+    const Child between(board, [&] { eavesdropper.listen_in(); });
+    const Child receiver(board, [&] {
+      End end = link.receiver();
+      require(end.receives_within(patience_ms) && end.received().intact, "the first message is not intact");
+      board->reached[received] = true;
+      Found found = Found::nothing;
+      try {
+        if (end.receives_within(patience_ms)) found = end.received().intact ? Found::intact : Found::changed;
+      } catch (const std::system_error&) {
+        found = Found::refused;
+      }
+      board->figure = static_cast<std::uint64_t>(found);
+      board->reached[changed] = true;
+    });
+    const Child sender(board, [&] {
+      End end = link.sender();
+      end.send(0);
+      require_reached(board, heard, "the eavesdropper");
+      end.send(1);
+      hold_all();
+    });
+    require_reached(board, received, "the first message");
+    std::vector<std::byte> message(shape.message_bytes);
+    fill(message, 0, 0, Touch::full);
+    require(eavesdropper.has_heard(message) != facts().sealed,
+            facts().sealed ? "it was read" : "it was not read");
+    eavesdropper.change_what_comes_next();
+    board->reached[heard] = true;
+    require_reached(board, changed, "the second message");
+    const auto found = static_cast<Found>(board->figure.load());
+    require(found == (facts().sealed ? Found::refused : Found::changed),
+            fmt::format("of a changed message became {}", static_cast<int>(found)));
   });
 }
 

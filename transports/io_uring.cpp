@@ -84,7 +84,7 @@ class RingOperations {
       io_uring_prep_recv(entry, fd, bytes, count, SocketOperations::flags(wait));
     });
   }
-  static void end(Descriptor& stream) { SocketOperations::end(stream); }
+  static Io end(Descriptor& stream, Wait wait) { return SocketOperations::end(stream, wait); }
 
  private:
   Ring ring_;
@@ -94,10 +94,8 @@ class RingOperations {
 class RingPeer : public ByteStreamSender<RingOperations>, public ByteStreamReceiver<RingOperations> {
  public:
   RingPeer(Descriptor socket, const Shape& shape)
-      : ByteStreamSender(Descriptor(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)), shape.send_wait),
-        ByteStreamReceiver(std::move(socket), shape.receive_wait) {
-    if (ByteStreamSender<RingOperations>::fd() < 0) fail("fcntl(F_DUPFD_CLOEXEC)");
-  }
+      : ByteStreamSender(duplicate(socket), shape.send_wait),
+        ByteStreamReceiver(std::move(socket), shape.receive_wait) {}
   int fd() const { return ByteStreamReceiver<RingOperations>::fd(); }
   std::optional<CapacityFacts::Limit> limit() const { return send_buffer_limit(fd()); }
 };
@@ -105,19 +103,8 @@ class RingPeer : public ByteStreamSender<RingOperations>, public ByteStreamRecei
 class IoUring {
  public:
   static constexpr std::string_view name = "io_uring";
-  static constexpr Facts facts{.summary = "Unix domain stream socket through io_uring",
-                               .model = Facts::Model::message_passing,
-                               .naming = Facts::Naming::path,
-                               .addressing = Facts::Addressing::symmetric,
-                               .establishment = Facts::Establishment::explicit_link,
-                               .unit = Facts::Unit::bytes,
-                               .scope = Facts::Scope::machine,
-                               .standard = Facts::Standard::linux_only,
-                               .send_waits = descriptor_waits,
-                               .receive_waits = descriptor_waits,
-                               .sender_sees_death = true,
-                               .receiver_sees_death = true,
-                               .rights = Facts::Rights::together};
+  static constexpr Facts facts =
+      unix_stream_facts("Unix domain stream socket through io_uring", Facts::Standard::linux_only);
 
   explicit IoUring(const Shape& shape) : shape_(shape), listener_(name, SOCK_STREAM, shape) {
     [[maybe_unused]] static const bool offered = (Ring(), true);

@@ -10,19 +10,7 @@ namespace {
 class UnixStream {
  public:
   static constexpr std::string_view name = "unix_stream";
-  static constexpr Facts facts{.summary = "Unix domain stream socket",
-                               .model = Facts::Model::message_passing,
-                               .naming = Facts::Naming::path,
-                               .addressing = Facts::Addressing::symmetric,
-                               .establishment = Facts::Establishment::explicit_link,
-                               .unit = Facts::Unit::bytes,
-                               .scope = Facts::Scope::machine,
-                               .standard = Facts::Standard::posix,
-                               .send_waits = descriptor_waits,
-                               .receive_waits = descriptor_waits,
-                               .sender_sees_death = true,
-                               .receiver_sees_death = true,
-                               .rights = Facts::Rights::together};
+  static constexpr Facts facts = unix_stream_facts("Unix domain stream socket", Facts::Standard::posix);
 
   explicit UnixStream(const Shape& shape) : shape_(shape), listener_(name, SOCK_STREAM, shape) {}
   UnixStream(const Shape& shape, const std::string& address)

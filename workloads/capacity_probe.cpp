@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "harness/clock.h"
 #include "workloads/any_ends.h"
 #include "workloads/endpoints.h"
 #include "workloads/losses.h"
@@ -21,6 +22,8 @@ class CapacityProbe final : public Work {
   static constexpr std::uint64_t most_messages = 65'536;
   static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
   static constexpr unsigned rounds = 3;
+  // No further round after so long: a stream held up by Nagle's algorithm takes 40 ms a message.
+  static constexpr std::uint64_t enough_ns = 500'000'000;
 
   CapacityProbe(const Case& benchmark_case, const Shape& shape)
       : case_(benchmark_case), shape_(shape), lossy_(registered_traits(shape.transport).facts.lossy) {}
@@ -97,7 +100,11 @@ class CapacityProbe final : public Work {
       while (taken(role).load(std::memory_order_acquire) < allowed) sched_yield();
     };
 
-    for (unsigned round = 0; round < rounds && sent + figures[ProbeFigures::fits_max] < most; ++round) {
+    const std::uint64_t begin_ns = now_ns();
+    const auto is_worth_another = [&] {
+      return sent + figures[ProbeFigures::fits_max] < most && now_ns() - begin_ns < enough_ns;
+    };
+    for (unsigned round = 0; round < rounds && is_worth_another(); ++round) {
       const std::uint64_t before = sent;
       while (sent < most && went_in_within(a_moment)) {
       }

@@ -40,7 +40,7 @@ TEST(Setup, MakesALinkForEveryMessageAndTellsEachPhase) {
 
 TEST(Setup, OpensFromAStrangerWhereOneCanAttachElseFromAFork) {
   for (const Case& c : over_every_transport({.workload = "setup"})) {
-    const bool named = Registry::instance().find(c.transport)->traits.facts.naming != Facts::Naming::none;
+    const bool named = Registry::instance().find(c.transport)->traits.facts.opened_by_strangers();
     EXPECT_EQ(observed(measure_case(with_a_wait(c), 3), "opened_by_fork"), named ? 0 : 1) << c.transport;
   }
   // A ring has a name, but an eventfd has none.

@@ -261,6 +261,7 @@ Table transports_table(std::span<const TransportTraits> transports) {
                "outlives its makers",
                "rights",
                "third process can",
+               "sealed",
                "scope",
                "standard",
                "send access",
@@ -270,14 +271,13 @@ Table transports_table(std::span<const TransportTraits> transports) {
               {}};
   for (const TransportTraits& transport : transports) {
     const Facts& facts = transport.facts;
-    const bool strangers = facts.naming != Facts::Naming::none;
     const bool shared = facts.most_senders > 1 || facts.most_receivers > 1;
     const bool handshake = facts.establishment == Facts::Establishment::explicit_link;
     table.rows.push_back({transport.name,
                           facts.summary,
                           word(facts.model),
                           word(facts.naming),
-                          strangers ? "strangers" : "relatives",
+                          facts.opened_by_strangers() ? "strangers" : "relatives",
                           word(facts.addressing),
                           handshake ? "explicit" : "implicit",
                           Cell::yes_no(facts.open_is_rendezvous),
@@ -296,6 +296,7 @@ Table transports_table(std::span<const TransportTraits> transports) {
                           word(facts.outlives_its_makers),
                           word(facts.rights),
                           word(facts.third_process_can),
+                          Cell::yes_no(facts.sealed),
                           facts.scope == Facts::Scope::network ? "network" : "machine",
                           word(facts.standard),
                           access_of(transport.copy_send, transport.loan_send),
@@ -385,7 +386,7 @@ std::string totals(const Plan& plan, std::size_t columns) {
 
 }  // namespace
 
-std::string text_of(std::span<const NotBuilt> left_out, std::size_t columns) {
+std::string not_built_text(std::span<const NotBuilt> left_out, std::size_t columns) {
   std::vector<std::string> reasons;
   for (const NotBuilt& one : left_out)
     reasons.push_back(fmt::format("{} (needs {})", one.transport, one.package));
@@ -395,7 +396,7 @@ std::string text_of(std::span<const NotBuilt> left_out, std::size_t columns) {
   return text;
 }
 
-std::vector<std::string> rows_of(std::span<const NotBuilt> left_out) {
+std::vector<std::string> not_built_json(std::span<const NotBuilt> left_out) {
   std::vector<std::string> rows;
   for (const NotBuilt& one : left_out) {
     rows.push_back(fmt::format(R"({{"transport": {}, "not_built_without": {}}})", json_quote(one.transport),
@@ -572,13 +573,14 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
     }
   }();
   const bool transports = options.what == ListOptions::What::transports;
-  if (options.json) return as_json(table, transports ? rows_of(not_built()) : std::vector<std::string>{});
+  if (options.json)
+    return as_json(table, transports ? not_built_json(not_built()) : std::vector<std::string>{});
   if (!transports) return as_text(table);
   for (auto& row : table.rows) {
     std::string &send_waits = row.end()[-2].text, &receive_waits = row.back().text;
     if (send_waits == receive_waits) receive_waits = "the same";
   }
-  return as_blocks(table, columns) + text_of(not_built(), columns);
+  return as_blocks(table, columns) + not_built_text(not_built(), columns);
 }
 
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench) {

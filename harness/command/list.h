@@ -26,10 +26,10 @@ std::string plan_text(const Plan& plan, std::size_t columns);
 // columns of a terminal.
 std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns);
 
-// What stands below the table of the transports, in lines of at most so many columns if words allow, and
-// behind their objects in JSON.
-std::string text_of(std::span<const NotBuilt> left_out, std::size_t columns);
-std::vector<std::string> rows_of(std::span<const NotBuilt> left_out);
+// What stands below the table of the transports, in lines of at most so many columns if words allow; and the
+// objects behind theirs in JSON.
+std::string not_built_text(std::span<const NotBuilt> left_out, std::size_t columns);
+std::vector<std::string> not_built_json(std::span<const NotBuilt> left_out);
 
 // What `list transports` says of those that the plan's cases use, for the result file.
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench);

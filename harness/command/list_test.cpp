@@ -40,7 +40,7 @@ class ListTest : public testing::Test {
   // The table alone.
   std::string transports(std::size_t columns) {
     const std::string all = text(ListOptions::What::transports, false, {}, columns);
-    return all.substr(0, all.size() - text_of(not_built(), columns).size());
+    return all.substr(0, all.size() - not_built_text(not_built(), columns).size());
   }
   // A class that no pair of this machine's PUs belongs to; empty when there is none.
   std::string missing_class() {
@@ -108,15 +108,16 @@ TEST_F(ListTest, AlignsItsColumns) {
 
 TEST(NotBuiltTransports, AreToldWithTheirPackages) {
   const NotBuilt left_out[]{{"rpc", "librpc-dev"}, {"rpc_tcp", "librpc-dev"}, {"bus", "libbus-dev"}};
-  EXPECT_EQ(text_of(left_out, 100),
+  EXPECT_EQ(not_built_text(left_out, 100),
             "\nnot built: rpc (needs librpc-dev), rpc_tcp (needs librpc-dev), bus (needs libbus-dev)\n");
-  EXPECT_EQ(text_of(left_out, 40),
+  EXPECT_EQ(not_built_text(left_out, 40),
             "\nnot built: rpc (needs librpc-dev),\nrpc_tcp (needs librpc-dev), bus (needs\nlibbus-dev)\n");
-  EXPECT_EQ(rows_of(left_out).at(2), R"({"transport": "bus", "not_built_without": "libbus-dev"})");
-  EXPECT_EQ(text_of({}, 100), "");
+  EXPECT_EQ(not_built_json(left_out).at(2), R"({"transport": "bus", "not_built_without": "libbus-dev"})");
+  EXPECT_EQ(not_built_text({}, 100), "");
 }
 
 TEST_F(ListTest, TellsEveryTransportThatWasNotBuilt) {
+  if (not_built().empty()) GTEST_SKIP() << "every transport was built";
   const std::string people = text(ListOptions::What::transports, false, {}, 1'000),
                     programs = text(ListOptions::What::transports, true);
   for (const NotBuilt& one : not_built()) {
