@@ -53,8 +53,12 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def write(directory, *paths):
-    index = report.write([read(path) for path in paths], directory)
+def write(directory, *paths, with_figures=True):
+    """The page. Drawing takes most of the time, and not all look at the figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not with_figures:
+            patch.setattr(report.figures, "figures_of", lambda files: [])
+        index = report.write([read(path) for path in paths], directory)
     return index.read_text(encoding="utf-8")
 
 
@@ -185,7 +189,7 @@ def test_a_contrast_is_told_only_when_intervals_do_not_meet(quick, tmp_path):
         if distribution:  # every case from 1 to 6 µs: nothing can be told apart
             distribution["p50_ns"] = 1000.0 * record["ipcmark"]["round"]
     (tmp_path / "same.json").write_text(json.dumps(whole))
-    text = Page(write(tmp_path / "untold", tmp_path / "same.json")).text
+    text = Page(write(tmp_path / "untold", tmp_path / "same.json", with_figures=False)).text
     assert "Placement: a round trip" not in text and "Waiting: a round trip" not in text
     assert "Not told apart from" in text
 
@@ -357,7 +361,7 @@ def test_what_a_stream_observed_stands_with_all_cases(rendered, quick, tmp_path)
             {"name": "peak_backlog_memory", "unit": "bytes", "value": 7_372_800},
         ]
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    html = write(tmp_path / "out", tmp_path / "in.json")
+    html = write(tmp_path / "out", tmp_path / "in.json", with_figures=False)
     cases = html[html.index('id="cases"') :]
     assert ">dropped 19,523 messages, peak backlog memory 7.03 MiB<" in cases
     cases = rendered("one_case")[1]
@@ -380,7 +384,7 @@ def test_capacities_that_differ_by_workload_name_it(tmp_path):
         if record["ipcmark"]["case"]["workload"] == "pairs":
             record["ipcmark"]["capacity"]["resume_after"] = 7
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    html = write(tmp_path / "out", tmp_path / "in.json")
+    html = write(tmp_path / "out", tmp_path / "in.json", with_figures=False)
     section = html[html.index('id="capacity"') : html.index('id="verdicts"')]
     rows = re.findall(r'<th scope="row">pipe<small>([^<]*)</small></th>(.*?)</tr>', section)
     resumed = {variant: re.findall(r"<td[^>]*>([^<]*)", row)[4] for variant, row in rows if ">default<" in row}
@@ -398,7 +402,7 @@ def test_what_is_numbered_by_role_is_one_column(tmp_path):
                 {"name": f"receiver_{i}_share", "unit": "ratio", "value": 0.1 + 0.01 * i} for i in range(1, 9)
             ]
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    titles, rows = workload_table(write(tmp_path / "out", tmp_path / "in.json"), "mailbox")
+    titles, rows = workload_table(write(tmp_path / "out", tmp_path / "in.json", with_figures=False), "mailbox")
     assert titles.count(["receiver share"]) == 1
     assert rows["pipe", "spin"][0][titles.index(["receiver share"]) - 1] == ["0.110–0.180"]
 
@@ -409,7 +413,7 @@ def test_an_invalid_case_of_a_further_workload_keeps_what_was_observed(tmp_path)
         if case["case"]["workload"] == "state":
             case["verdict"] = {"grade": "invalid", "reasons": ["torn"]}
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    _, rows = workload_table(write(tmp_path / "out", tmp_path / "in.json"), "state")
+    _, rows = workload_table(write(tmp_path / "out", tmp_path / "in.json", with_figures=False), "state")
     assert [cell[0] for cell in rows["pipe", "block"][0]][:3] == ["invalid", "invalid", "0"]
     assert rows["pipe", "block"][0][-1] == ["invalid"]
 
@@ -420,7 +424,7 @@ def test_a_file_of_further_workloads_alone_says_where_they_stand(tmp_path):
     whole["benchmarks"] = [r for r in whole["benchmarks"] if r["ipcmark"]["case"]["workload"] == "pairs"]
     own["cases"] = [c for c in own["cases"] if c["case"]["workload"] == "pairs"]
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    html = write(tmp_path / "out", tmp_path / "in.json")
+    html = write(tmp_path / "out", tmp_path / "in.json", with_figures=False)
     text = Page(html).text
     assert "Neither round trips nor streams were measured" in text
     assert "There is no valid result" not in text
@@ -438,7 +442,7 @@ def test_workloads_with_more_cases_are_folded(tmp_path):
             {"id": sample.case_id(case), "case": case, "verdict": {"grade": "ok", "reasons": ["quiet"]}}
         )
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    html = write(tmp_path / "out", tmp_path / "in.json")
+    html = write(tmp_path / "out", tmp_path / "in.json", with_figures=False)
     assert "All of pairs" in Page(html).text
     assert len(workload_table(html, "pairs")[1]["pipe", "block"]) == 31
 
@@ -552,7 +556,7 @@ def test_a_percentile_nobody_can_know_is_withheld(rendered):
 def test_a_journal_with_a_torn_tail_renders_and_says_so(tmp_path):
     whole = sample.document("one_case")
     (tmp_path / "in.journal").write_text(sample.journal(whole)[:-30])
-    text = Page(write(tmp_path / "out", tmp_path / "in.journal")).text
+    text = Page(write(tmp_path / "out", tmp_path / "in.journal", with_figures=False)).text
     assert "journal of a run that has not finished" in text and "torn" in text
     assert "1 case, 5 launches of each" in text
     assert "finished not in the file" in text
@@ -562,7 +566,7 @@ def test_a_run_that_is_mostly_noise_says_so_at_the_top(tmp_path):
     whole = sample.document("one_case")
     whole["ipcmark"]["cases"][0]["verdict"] = {"grade": "noisy", "reasons": ["too loud"]}
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    text = Page(write(tmp_path / "out", tmp_path / "in.json")).text
+    text = Page(write(tmp_path / "out", tmp_path / "in.json", with_figures=False)).text
     assert "1 of 1 cases are noisy" in text and "Judged noisy." in text and "too loud" in text
 
 
@@ -585,7 +589,7 @@ def test_what_a_reader_must_know_of_a_run_is_said(tmp_path):
     whole["ipcmark"]["run"] |= {"interrupted": True, "complete": False}
     whole["context"]["library_build_type"] = "debug"
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    text = Page(write(tmp_path / "out", tmp_path / "in.json")).text
+    text = Page(write(tmp_path / "out", tmp_path / "in.json", with_figures=False)).text
     assert "The run was interrupted" in text
     assert "debug build" in text
     assert "ipcmark run --suite quick -o results.json" in text
@@ -598,7 +602,7 @@ def test_a_machine_of_which_nothing_is_known_is_not_invented(tmp_path):
     whole["ipcmark"]["run"] = {}
     whole["context"] = {}
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    text = Page(write(tmp_path / "out", tmp_path / "in.json")).text
+    text = Page(write(tmp_path / "out", tmp_path / "in.json", with_figures=False)).text
     assert "unnamed host" in text and text.count("not in the file") > 10
 
 
@@ -607,7 +611,7 @@ def test_several_files_are_lettered_and_a_change_of_machine_is_said(tmp_path):
     whole = sample.document("one_case", seed=2)
     whole["ipcmark"]["machine"] |= {"host_name": "another-host", "fingerprint": "00"}
     (tmp_path / "b.json").write_text(json.dumps(whole))
-    text = Page(write(tmp_path / "out", tmp_path / "a.json", tmp_path / "b.json")).text
+    text = Page(write(tmp_path / "out", tmp_path / "a.json", tmp_path / "b.json", with_figures=False)).text
     assert "2 runs" in text and "machines with different fingerprints" in text
     assert "another-host" in text and "block, A" in text and "block, B" in text
 

@@ -152,7 +152,7 @@ class TransportCapacity : public OverEveryTransport {
   // The receiver looks before each receive whether the sender has done more sends than it has received. A
   // sender that may is given `patience_us` each time to show it.
   std::string look_for_messages_in_flight(const Shape& shape, std::uint64_t patience_us) const {
-    constexpr std::uint64_t messages = 20;
+    constexpr std::uint64_t messages = 10;
     return run_pair(
         shape,
         [&](Role& role, AnyEndpoint& link) {
