@@ -84,7 +84,7 @@ class WaitSet {
 //
 // They hold among processes that keep to the mechanism. Past every one of them get: a descriptor passed to a
 // stranger (SCM_RIGHTS in unix(7), pidfd_getfd(2)) or opened anew through /proc/PID/fd, a tracer (ptrace(2),
-// process_vm_readv(2)), and, on a network, whoever may capture packets.
+// process_vm_readv(2)), and, on a network, unless what goes through is sealed, whoever may capture packets.
 struct Facts {
   enum class Model : std::uint8_t { message_passing, shared_memory };
   // How a process that did not inherit the link finds it; with none, only relatives of its maker can open it.
@@ -140,6 +140,8 @@ struct Facts {
   Rights rights = Rights::none;
   Interception third_process_can = Interception::none;
   // Whether a message under way can neither be read nor be changed unnoticed by whoever handles its bytes.
+  // That none follows can be made up all the same: an attempt says closed whether a stream has ended or its
+  // sender has gone.
   bool sealed = false;
   bool carries = true;  // false: no byte crosses the link; what is received is made up (the null transport)
 

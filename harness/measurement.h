@@ -25,7 +25,7 @@ struct CapacityFacts {
   std::optional<std::uint64_t> fits_min, fits_max;
   bool fits_is_lower_bound = false;           // the probe's own bound was reached before the link was full
   std::optional<std::uint64_t> resume_after;  // messages drained before a blocked sender went on
-  std::string note;                           // why something above is missing; else empty
+  std::string note;  // why something above is missing, or was probed less; else empty
 };
 
 // What one role consumed in the timed part. Its library threads are included.

@@ -168,7 +168,10 @@ class Planner {
   // Every case the suite asks for, whether it can be had or not, without repeats.
   std::vector<Case> combinations(const Suite& suite) {
     std::vector<Grid> grids = suite.grids;
-    for (Grid& grid : grids) name_all(suite, grid);
+    for (Grid& grid : grids) {
+      skip_not_built(suite, grid);
+      name_all(suite, grid);
+    }
     narrow(grids, narrowing_.workloads, &Grid::workloads);
     narrow(grids, asked_transports(), &Grid::transports);
     narrow_further(grids);
@@ -237,6 +240,9 @@ class Planner {
     return reasons;
   }
 
+  // What combinations() left out, of transports that were not built.
+  const std::vector<SkippedCase>& not_built() const { return not_built_; }
+
   const PlacementAnswer& place(const std::string& placement, unsigned roles) {
     const auto [found, first] = placed_.try_emplace({placement, roles});
     if (first) found->second = inputs_.place(placement, roles);
@@ -281,6 +287,43 @@ class Planner {
     };
     check("transport", grid.transports, known);
     check("workload", grid.workloads, inputs_.workloads);
+  }
+
+  // Nobody knows what such a transport has: each first choice stands for all.
+  void skip_not_built(const Suite& suite, Grid& grid) {
+    const auto asked_or = [](const auto& asked, const auto& own) { return asked.empty() ? own : asked; };
+    for (const NotBuilt& absent : inputs_.not_built) {
+      if (std::erase(grid.transports, absent.transport) == 0 || !asked_transports().empty()) continue;
+      Case plain;
+      plain.transport = absent.transport;
+      const auto first = [](const auto& choices, auto otherwise) {
+        return choices.front().every ? otherwise : choices.front().first_of.front();
+      };
+      const WaitPair wait = first(asked_or(narrowing_.waits, grid.waits), WaitPair{});
+      plain.send_wait = wait.send;
+      plain.receive_wait = wait.receive;
+      const AccessPair access = first(asked_or(narrowing_.accesses, grid.accesses), AccessPair{});
+      plain.send_access = access.send;
+      plain.receive_access = access.receive;
+      plain.placement = first(asked_or(narrowing_.placements, grid.placements), std::string("unpinned"));
+      for (const std::string& workload : grid.workloads) {
+        const auto& wanted = narrowing_.workloads;
+        if (!wanted.empty() && std::ranges::find(wanted, workload) == wanted.end()) continue;
+        plain.workload = workload;
+        for (Case c : with_further(suite.name, plain, grid)) {
+          const auto sizes = asked_or(narrowing_.message_bytes, grid.message_bytes);
+          for (const std::uint64_t bytes : is_mix(c) ? std::vector{c.message_bytes} : sizes) {
+            for (const Capacity& capacity : asked_or(narrowing_.capacities, grid.capacities)) {
+              c.message_bytes = bytes;
+              c.capacity = capacity;
+              not_built_.push_back(
+                  {case_id(c), c,
+                   fmt::format("{} was not built, for want of {}", absent.transport, absent.package)});
+            }
+          }
+        }
+      }
+    }
   }
 
   std::vector<std::string> asked_transports() const {
@@ -418,6 +461,7 @@ class Planner {
 
   const Narrowing& narrowing_;
   const PlanInputs& inputs_;
+  std::vector<SkippedCase> not_built_;
   std::map<std::pair<std::string, unsigned>, PlacementAnswer> placed_;
 };
 
@@ -517,6 +561,7 @@ Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs&
       plan.skipped.push_back({case_id(c), c, reasons[i]});
     }
   }
+  plan.skipped.insert(plan.skipped.end(), planner.not_built().begin(), planner.not_built().end());
   return plan;
 }
 

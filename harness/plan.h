@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/build_info.h"
 #include "harness/case.h"
 #include "harness/suite.h"
 #include "harness/traits.h"
@@ -42,8 +43,9 @@ struct PlanInputs {
   // Called once for each value of limits, with cases that all have it; of those with the same link, one
   // stands for all.
   std::function<std::vector<std::string>(const std::vector<Case>& links)> admit;
-  unsigned processing_units = 1;  // that an unpinned role may run on
-  bool account_for_all = false;   // fill Plan::left_out, which may be long
+  std::span<const NotBuilt> not_built{};  // what a suite may name all the same
+  unsigned processing_units = 1;          // that an unpinned role may run on
+  bool account_for_all = false;           // fill Plan::left_out, which may be long
 };
 
 struct PlannedCase {
@@ -102,6 +104,8 @@ Suite suite_of(const Narrowing& narrowing);
 // A suite's cases, narrowed: in each dimension only the values asked for remain. A value asked for that no
 // part of the suite has is taken by every part that is left, so `--size 100` measures 100 B with any suite.
 // Touch, limits and sched replace the suite's. A pairwise suite is narrowed first and covered then.
+//
+// Of a transport that was not built one case is skipped for each workload, size and capacity.
 //
 // Throws std::invalid_argument, one line, when the suite names a transport or workload that is not there, or
 // spans more than half a million combinations.

@@ -350,6 +350,22 @@ TEST_F(PlanTest, CountsAllProcessingUnitsForUnpinnedRoles) {
   EXPECT_THAT(plan().cases, IsEmpty());
 }
 
+TEST_F(PlanTest, SkipsWhatASuiteNamesAndWasNotBuilt) {
+  constexpr NotBuilt absent[]{{"rpc", "librpc-dev"}, {"bus", "libbus-dev"}};
+  inputs_.not_built = absent;
+  grid().transports = {"pipe", "rpc"};
+  grid().workloads = {"ping_pong", "stream"};
+  grid().message_bytes = {64, 4'096};
+  EXPECT_THAT(transports_of(plan().cases), testing::Each("pipe"));
+  EXPECT_THAT(reasons_of(plan()), testing::ElementsAreArray(std::vector<std::string>(
+                                      4, "rpc was not built, for want of librpc-dev")));
+  EXPECT_EQ(sizes_of(plan().skipped), (std::vector<std::uint64_t>{64, 4'096, 64, 4'096}));
+  // Not in a run that is about another.
+  Narrowing narrowing;
+  narrowing.transports = {"pipe"};
+  EXPECT_THAT(reasons_of(plan(narrowing)), IsEmpty());
+}
+
 TEST_F(PlanTest, RefusesASuiteThatNamesWhatIsNotThere) {
   grid().transports = {"pip"};
   EXPECT_EQ(complaint(),

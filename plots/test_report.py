@@ -424,7 +424,7 @@ def test_a_file_of_further_workloads_alone_says_where_they_stand(tmp_path):
     whole["benchmarks"] = [r for r in whole["benchmarks"] if r["ipcmark"]["case"]["workload"] == "pairs"]
     own["cases"] = [c for c in own["cases"] if c["case"]["workload"] == "pairs"]
     (tmp_path / "in.json").write_text(json.dumps(whole))
-    html = write(tmp_path / "out", tmp_path / "in.json", with_figures=False)
+    html = write(tmp_path / "out", tmp_path / "in.json")
     text = Page(html).text
     assert "Neither round trips nor streams were measured" in text
     assert "There is no valid result" not in text

@@ -420,6 +420,11 @@ class FactsOf : public OverEveryTransport {
     spec.stall_s = 60;
     return outcome_of(spec, work);
   }
+  // As a stream: somebody may stand between the two sides of a connection.
+  bool speaks_over_a_socket_file() const {
+    return traits().duplex && facts().naming == Facts::Naming::path && facts().unit == Facts::Unit::bytes &&
+           facts().establishment == Facts::Establishment::explicit_link;
+  }
   Shape in(const std::string& directory, Shape shape) const {
     shape.directory = directory;
     return shape;
@@ -1133,7 +1138,8 @@ TEST_P(FactsOf, AThirdProcessTakesOrCopiesAMessageOrSeesNothing) {
       });
       const auto is_over = [&](unsigned step) { return relatives->reached[step] || relatives->failed; };
       // Where one more is not let in it may be left waiting.
-      if (comes([&] { return is_over(opened); }, 5 * moment_ms))
+      const bool may_wait = facts().establishment == Facts::Establishment::explicit_link;
+      if (comes([&] { return is_over(opened); }, may_wait ? 5 * moment_ms : patience_ms))
         require(comes([&] { return is_over(done); }), "no end");
       received = relatives->figure.load() == 1;
     }
@@ -1230,10 +1236,10 @@ class Eavesdropper {
 };
 
 TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
-  const bool may_be_relayed = traits().duplex && facts().naming == Facts::Naming::path &&
-                              facts().unit == Facts::Unit::bytes &&
-                              facts().establishment == Facts::Establishment::explicit_link;
-  if (!may_be_relayed) GTEST_SKIP() << "nobody can stand between the two sides of a connection";
+  if (!speaks_over_a_socket_file()) {
+    EXPECT_TRUE(!facts().sealed || facts().asks_for_credentials) << "by what would it be opened";
+    GTEST_SKIP() << "this test can stand between the two sides of a Unix domain stream alone";
+  }
   in_a_role([&](const std::string& directory) {
     const SharedBoard board;
     const Shape shape = in(directory, shape_of(traits()));
@@ -1273,6 +1279,58 @@ TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
     const auto found = static_cast<Found>(board->figure.load());
     require(found == (facts().sealed ? Found::refused : Found::changed),
             fmt::format("of a changed message became {}", static_cast<int>(found)));
+  });
+}
+
+TEST_P(FactsOf, WhoHasOnlyFoundItGetsInUnlessItAsksForCredentials) {
+  if (!speaks_over_a_socket_file()) GTEST_SKIP() << "no socket in the file system";
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard board;
+    const Shape shape = shape_of(traits());
+    const std::string folders[]{directory + "/own", directory + "/other"};
+    for (const std::string& folder : folders) require(mkdir(folder.c_str(), 0700) == 0, "mkdir");
+    OpenedLink own = OpenedLink::made(transport(), in(folders[0], shape), board);
+    OpenedLink other = OpenedLink::made(transport(), in(folders[1], shape), board);
+
+    // Noise comes first, and is sent away.
+    const std::string path = socket_in(folders[0]);
+    if (facts().asks_for_credentials) {
+      const Descriptor stranger = unix_stream_at(path, false);
+      require(stranger && ::write(stranger.get(), path.data(), path.size()) > 0,
+              "the stranger could not write");
+    }
+    enum : unsigned { received, told };
+    {
+      const Child receiver(board, [&] {
+        End end = own.receiver();
+        require(end.receives_within(patience_ms) && end.received().intact, "the message is not intact");
+        board->reached[received] = true;
+      });
+      const Child sender(board, [&] {
+        own.sender().send(0);
+        hold_all();
+      });
+      require_reached(board, received, "the message");
+    }
+
+    // A side of the other link finds itself at this one's socket.
+    require(rename(socket_in(folders[1]).c_str(), path.c_str()) == 0, "rename");
+    const Child receiver(board, [&] {
+      other.receiver();
+      hold_all();
+    });
+    const SharedBoard misled;
+    const Child sender(misled, [&] {
+      try {
+        own.sender().send(0);
+        misled->figure = 1;
+      } catch (const std::system_error&) {
+      }
+      misled->reached[told] = true;
+    });
+    require_reached(misled, told, "the sender's answer");
+    require((misled->figure.load() == 1) != facts().asks_for_credentials,
+            "whom it lets in is not as its facts say");
   });
 }
 

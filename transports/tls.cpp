@@ -3,12 +3,15 @@
 // than the same case without is the price of encryption, in each record 22 B of the link's capacity with it.
 //
 // Each link has a key and a certificate of its own, made with it and known to its two sides alone: both must
-// show it. A stranger who finds the socket is refused by the handshake.
+// show it. Who has only found the socket is sent away by the handshake (and who says nothing at all keeps its
+// listener waiting).
 //
 // OpenSSL's engine serves both directions and belongs to one thread at a time, while a direction may sleep in
 // the kernel. So it is never given the socket: a record is made or opened under a lock, and sent or received
-// outside of it, which costs each record one copy more each way. No read goes beyond a record's end; OpenSSL
-// does not read ahead either unless it is asked to.
+// outside of it, which costs each record a lock and one copy more each way. A record comes in by two calls,
+// its head and the rest, and nothing is read beyond it: as OpenSSL does unless it is asked to read ahead.
+// Between an attempt that said `again` and its repetition a whole record may wait here, as a part of a
+// message does on any stream; finish() sends it first.
 //
 // Extra: tls_tcp, tls_unix_stream (pkg-config openssl, Debian package libssl-dev)
 
@@ -19,6 +22,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -113,13 +117,20 @@ class TlsEngine {
   TlsEngine(const TlsEngine&) = delete;
   TlsEngine& operator=(const TlsEngine&) = delete;
 
-  // A step of the handshake. `record`: what has come, empty before the first; `to_send` grows by the answer.
-  Outcome shake_hands(std::span<const std::byte> record, std::vector<std::byte>& to_send) {
+  // A step of the handshake. `record`: what has come, empty before the first; `to_send` becomes the answer,
+  // also when the other side is refused, for the reason that is then `refusal`.
+  Outcome shake_hands(std::span<const std::byte> record, std::vector<std::byte>& to_send,
+                      std::exception_ptr& refusal) {
     const std::lock_guard lock(mutex_);
     incoming_ = record;
     const int result = call([&] { return SSL_do_handshake(ssl_.get()); });
     take_outgoing(to_send);
-    return outcome_of(result, "TLS handshake");
+    try {
+      return outcome_of(result, "TLS handshake");
+    } catch (const std::system_error&) {
+      refusal = std::current_exception();
+      return Outcome::ended;
+    }
   }
 
   // At most most_in_record bytes; `to_send` becomes the record.
@@ -165,7 +176,9 @@ class TlsEngine {
         fail_in(call);
     }
   }
+  // Into what has been sent by now. Behind a record that has not, as at the end of the stream.
   void take_outgoing(std::vector<std::byte>& to_send) {
+    if (to_send.empty()) to_send.swap(outgoing_);
     to_send.insert(to_send.end(), outgoing_.begin(), outgoing_.end());
     outgoing_.clear();
   }
@@ -217,6 +230,10 @@ class IncomingRecord {
       const std::size_t whole = got_ < header_bytes ? header_bytes : bytes_in_all();
       if (got_ == whole && whole > header_bytes) return 1;
       const ssize_t taken = SocketOperations::take(fd, bytes_.data() + got_, whole - got_, wait);
+      if (got_ > 0 && (taken == 0 || (taken < 0 && means_gone(errno)))) {
+        throw std::system_error(EPROTO, std::generic_category(),
+                                fmt::format("end of stream {} B into a TLS record", got_));
+      }
       if (taken <= 0) return taken;
       got_ += static_cast<std::size_t>(taken);
     }
@@ -315,26 +332,34 @@ class TlsOperations {
   bool ended_ = false;
 };
 
-// Sleeps until both sides know each other.
-std::shared_ptr<TlsEngine> connected_engine(SSL_CTX& context, int fd, unsigned side) {
+// Sleeps until both sides know each other. Null when the other one cannot show the key, says something else
+// or has gone, and `refusal` says which.
+std::shared_ptr<TlsEngine> shake_hands(SSL_CTX& context, int fd, unsigned side, std::exception_ptr& refusal) {
   auto engine = std::make_shared<TlsEngine>(context, side);
   IncomingRecord incoming;
   std::span<const std::byte> record;
   for (;;) {
     std::vector<std::byte> to_send;
-    const TlsEngine::Outcome outcome = engine->shake_hands(record, to_send);
+    const TlsEngine::Outcome outcome = engine->shake_hands(record, to_send, refusal);
     for (std::size_t sent = 0; sent < to_send.size();) {
       const ssize_t some =
           SocketOperations::put(fd, to_send.data() + sent, to_send.size() - sent, Wait::block);
+      if (some < 0 && means_gone(errno)) break;
       if (some < 0 && errno != EINTR) fail("send of a TLS handshake");
       sent += some < 0 ? 0 : static_cast<std::size_t>(some);
     }
+    if (refusal) return nullptr;
     if (outcome == TlsEngine::Outcome::done) return engine;
     ssize_t fetched;
-    while ((fetched = incoming.fetch(fd, Wait::block)) < 0) {
-      if (errno != EINTR) fail("recv of a TLS handshake");
+    try {
+      while ((fetched = incoming.fetch(fd, Wait::block)) < 0 && !means_gone(errno)) {
+        if (errno != EINTR) fail("recv of a TLS handshake");
+      }
+      if (fetched <= 0) throw std::system_error(ECONNRESET, std::generic_category(), "TLS handshake");
+    } catch (const std::system_error&) {
+      refusal = std::current_exception();
+      return nullptr;
     }
-    if (fetched == 0) throw std::system_error(ECONNRESET, std::generic_category(), "TLS handshake");
     record = incoming.take();
   }
 }
@@ -383,18 +408,17 @@ constexpr Facts tls_facts(std::string_view summary, Facts::Naming naming, Facts:
           .sealed = true};
 }
 
-// A side's end once both know each other. `connected()` makes or accepts a connection. Who comes and cannot
-// show the key is sent away.
+// A side's end. `connected()` makes or accepts a connection, and is asked again where who came is no side of
+// the link, if `anybody` may come.
 template <class Connected>
-TlsPeer open_tls(SSL_CTX& context, unsigned side, const Shape& shape, Connected connected) {
+TlsPeer open_tls(SSL_CTX& context, unsigned side, const Shape& shape, bool anybody, Connected connected) {
   for (;;) {
     Descriptor socket = connected();
-    try {
-      const auto engine = connected_engine(context, socket.get(), side);
+    std::exception_ptr refusal;
+    if (const auto engine = shake_hands(context, socket.get(), side, refusal)) {
       return {engine, std::move(socket), shape};
-    } catch (const std::system_error& error) {
-      if (side == 0 || (error.code().value() != EPROTO && !means_gone(error.code().value()))) throw;
     }
+    if (!anybody) std::rethrow_exception(refusal);
   }
 }
 
@@ -408,7 +432,7 @@ class TlsOverUnixStream {
       : shape_(shape), listener_(name, SOCK_STREAM, in_records(name, shape)), context_(make_context()) {}
 
   TlsPeer open_peer(unsigned side, Meeting&) {
-    return open_tls(*context_, side, shape_, [&] { return listener_.open(side); });
+    return open_tls(*context_, side, shape_, side == 1, [&] { return listener_.open(side); });
   }
 
  private:
@@ -427,7 +451,7 @@ class TlsOverTcp {
       : shape_(shape), listener_(name, in_records(name, shape), true), context_(make_context()) {}
 
   TlsPeer open_peer(unsigned side, Meeting& meeting) {
-    return open_tls(*context_, side, shape_, [&] { return listener_.open(side, meeting); });
+    return open_tls(*context_, side, shape_, false, [&] { return listener_.open(side, meeting); });
   }
 
  private:

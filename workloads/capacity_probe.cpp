@@ -101,10 +101,11 @@ class CapacityProbe final : public Work {
     };
 
     const std::uint64_t begin_ns = now_ns();
-    const auto is_worth_another = [&] {
-      return sent + figures[ProbeFigures::fits_max] < most && now_ns() - begin_ns < enough_ns;
-    };
-    for (unsigned round = 0; round < rounds && is_worth_another(); ++round) {
+    for (unsigned round = 0; round < rounds && sent + figures[ProbeFigures::fits_max] < most; ++round) {
+      if (now_ns() - begin_ns >= enough_ns) {
+        figures[ProbeFigures::only_rounds] = round;
+        break;
+      }
       const std::uint64_t before = sent;
       while (sent < most && went_in_within(a_moment)) {
       }

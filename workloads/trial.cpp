@@ -346,6 +346,9 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
   facts.fits_is_lower_bound = sender.figures[ProbeFigures::bound_reached] != 0;
   if (sender.figures[ProbeFigures::has_resume] != 0)
     facts.resume_after = sender.figures[ProbeFigures::resume_after];
+  if (const std::uint64_t rounds = sender.figures[ProbeFigures::only_rounds]; rounds > 0) {
+    facts.note = fmt::format("probed {} only: it is slow to drain", rounds == 1 ? "once" : "twice");
+  }
   return facts;
 }
 

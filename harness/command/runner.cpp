@@ -280,7 +280,7 @@ class Run {
     const Case& benchmark_case = planned.benchmark_case;
     const TrialContext context = workbench_.context(benchmark_case, interruption_.fd());
     // Some mechanisms take 40 ms a message (Nagle's algorithm behind an acknowledgement).
-    constexpr std::uint64_t long_enough_ns = 50'000'000;
+    constexpr std::uint64_t long_enough_ns = 20'000'000;
     const TrialOptions options{.fixed_messages = verified_messages(benchmark_case),
                                .fixed_within_ns = long_enough_ns,
                                .every_byte = true};

@@ -80,6 +80,7 @@ Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64
       .links = [](const Case& c) { return workload_of(c).links_of(c); },
       .admit =
           [this](const std::vector<Case>& asked) { return why_not_buildable(asked, context(asked.front())); },
+      .not_built = not_built(),
       .processing_units = static_cast<unsigned>(topology_.pus().size()),
       .account_for_all = account_for_all};
   Plan plan = make_plan(suite, narrowing, inputs, seed);
