@@ -21,6 +21,8 @@ class CapacityProbe final : public Work {
  public:
   static constexpr std::uint64_t most_messages = 65'536;
   static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
+  // Where there is no end to find, more would only take the kernel's time for fresh pages.
+  static constexpr std::uint64_t most_unbounded_bytes = std::uint64_t{1} << 26;
   static constexpr unsigned rounds = 3;
   // No further round after so long: a stream held up by Nagle's algorithm takes 40 ms a message.
   static constexpr std::uint64_t enough_ns = 500'000'000;
@@ -74,8 +76,9 @@ class CapacityProbe final : public Work {
   void fill_and_wait(Role& role, W& writer) {
     std::uint64_t* figures = role.board().figures;
     std::uint64_t sent = 0, allowed = 0;
+    const std::uint64_t bytes = case_.capacity == Capacity::unbounded() ? most_unbounded_bytes : most_bytes;
     const std::uint64_t most =
-        std::min({most_messages, std::max<std::uint64_t>(1, most_bytes / case_.message_bytes),
+        std::min({most_messages, std::max<std::uint64_t>(1, bytes / case_.message_bytes),
                   std::max<std::uint64_t>(1, sender_->most_messages() / 2)});
     const auto went_in = [&] {
       const Io io = writer.try_write(sent);
