@@ -1316,7 +1316,7 @@ TEST_P(FactsOf, WhoHasOnlyFoundItGetsInUnlessItAsksForCredentials) {
     // A side of the other link finds itself at this one's socket.
     require(rename(socket_in(folders[1]).c_str(), path.c_str()) == 0, "rename");
     const Child receiver(board, [&] {
-      other.receiver();
+      const End end = other.receiver();
       hold_all();
     });
     const SharedBoard misled;
