@@ -11,12 +11,14 @@
 namespace ipcmark {
 namespace {
 
-// Numbers the values of all columns from 0, so that a pair of two values is a place in a square table.
+// Numbers the values of the columns from 0, so that a pair of two values is a place in a square table. A column with the
+// same value in all rows is left out: who meets the values of the others meets them beside it.
 class Values {
  public:
   explicit Values(std::span<const std::vector<unsigned>> rows) {
+    const std::vector<std::size_t> columns = columns_that_vary(rows);
     for (const auto& row : rows) {
-      for (std::size_t column = 0; column < row.size(); ++column) {
+      for (const std::size_t column : columns) {
         all_.push_back(numbers_.try_emplace({column, row[column]}, numbers_.size()).first->second);
       }
       ends_.push_back(all_.size());
@@ -40,6 +42,21 @@ class Values {
   }
 
  private:
+  // All of them where fewer than two do: a single value has no pair.
+  static std::vector<std::size_t> columns_that_vary(std::span<const std::vector<unsigned>> rows) {
+    const std::size_t count = rows.empty() ? 0 : rows.front().size();
+    std::vector<std::size_t> columns;
+    for (std::size_t column = 0; column < count; ++column) {
+      const auto differs = [&](const auto& row) { return row[column] != rows.front()[column]; };
+      if (std::ranges::any_of(rows, differs)) columns.push_back(column);
+    }
+    if (columns.size() < 2) {
+      columns.resize(count);
+      std::iota(columns.begin(), columns.end(), std::size_t{0});
+    }
+    return columns;
+  }
+
   std::map<std::pair<std::size_t, unsigned>, std::size_t> numbers_;
   std::vector<std::size_t> all_;   // row after row
   std::vector<std::size_t> ends_;  // of the rows

@@ -82,6 +82,16 @@ TEST(PairwiseCover, MeetsEveryAdmissiblePairAndNoOther) {
   }
 }
 
+TEST(PairwiseCover, MeetsThePairsOfColumnsThatNeverChangeToo) {
+  for (const auto& shape : {std::vector<unsigned>{4, 1, 3, 1, 2}, {1, 3, 1}, {1, 1}}) {
+    const auto rows = product(shape);
+    for (const bool all : {true, false}) {
+      const auto admissible = [&](const Row& row) { return all || row[0] + row[1] != 1; };
+      expect_every_admissible_pair(rows, admissible, cover_of(rows, 11, admissible));
+    }
+  }
+}
+
 TEST(PairwiseCover, IsSmall) {
   const auto rows = product({12, 2, 5, 4, 3});  // 1440 rows; 12 x 5 pairs alone need 60
   const auto cover = cover_of(rows, 7, [](const Row&) { return true; });
