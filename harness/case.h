@@ -25,6 +25,8 @@ enum class Wait : std::uint8_t {
   condvar,
   eventfd,
 };
+// Whether a side may be put to sleep until another wakes it; if not, it tries again and again.
+constexpr bool may_sleep(Wait wait) { return wait != Wait::spin && wait != Wait::yield; }
 
 // Whether a side passes its own buffer (copy) or writes and reads inside the link (loan).
 enum class Access : std::uint8_t { copy, loan };

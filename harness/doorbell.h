@@ -114,7 +114,7 @@ class DoorbellEnd {
   DoorbellEnd(Doorbell& doorbell, const DoorbellParts& parts);
 
   // Whether anybody can ever sleep at this doorbell. If not, there is no need to ring.
-  bool may_sleep() const { return doorbell_->way_ != Wait::spin && doorbell_->way_ != Wait::yield; }
+  bool may_sleep() const { return ipcmark::may_sleep(doorbell_->way_); }
 
   // Wakes so many waiters, if they sleep or are about to. Throws std::system_error.
   void ring(std::uint32_t waiters = 1) {

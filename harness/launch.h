@@ -91,6 +91,7 @@ struct RoleBoard {
   std::uint64_t messages_per_sample;  // of the histogram; 0 when this role keeps none
   bool tries_counted;                 // whether the next two are told
   std::uint64_t dropped;              // messages given up by this sender, over the whole launch
+  std::uint64_t timed_dropped;        // of these, in the timed part
   std::uint64_t empty_tries;
   std::uint64_t work_done;
   std::uint64_t figures[8];  // for whatever else a piece of work tells its caller

@@ -23,8 +23,10 @@ struct CapacityFacts {
   std::optional<Limit> limit;
   // Messages that went in without a receiver, over the probes made; nullopt with the reason when not probed.
   std::optional<std::uint64_t> fits_min, fits_max;
-  bool fits_is_lower_bound = false;           // the probe's own bound was reached before the link was full
-  std::optional<std::uint64_t> resume_after;  // messages drained before a blocked sender went on
+  bool fits_is_lower_bound = false;  // the probe's own bound was reached before the link was full
+  // Messages drained before a sender went on that waited as the case says: one that sleeps is woken when the
+  // kernel sees fit, for one that tries the next try counts.
+  std::optional<std::uint64_t> resume_after;
   std::string note;  // why something above is missing, or was probed less; else empty
 };
 

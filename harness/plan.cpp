@@ -45,6 +45,7 @@ struct Block {
   std::vector<WaitPair> waits;
   std::vector<AccessPair> accesses;
   std::vector<Place> places;
+  bool every_wait, every_access;  // that the transport has, was asked for
 };
 
 bool has(const TransportTraits& transport, WaitPair wait) {
@@ -206,6 +207,7 @@ class Planner {
       }
       combinations = within_bound(suite.name, combinations + of_block);
     }
+    if (suite.cover == Suite::Cover::pairwise) tell_what_transports_lack(blocks);
     std::vector<Case> cases;
     std::set<Case> seen;
     for (const Block& block : blocks) {
@@ -240,8 +242,9 @@ class Planner {
     return reasons;
   }
 
-  // What combinations() left out, of transports that were not built.
-  const std::vector<SkippedCase>& not_built() const { return not_built_; }
+  // What combinations() left out: of transports that were not built, and, of a cover, what "*" does not stand
+  // for.
+  const std::vector<SkippedCase>& left_out() const { return left_out_; }
 
   const PlacementAnswer& place(const std::string& placement, unsigned roles) {
     const auto [found, first] = placed_.try_emplace({placement, roles});
@@ -316,7 +319,7 @@ class Planner {
             for (const Capacity& capacity : asked_or(narrowing_.capacities, grid.capacities)) {
               c.message_bytes = bytes;
               c.capacity = capacity;
-              not_built_.push_back(
+              left_out_.push_back(
                   {case_id(c), c,
                    fmt::format("{} was not built, for want of {}", absent.transport, absent.package)});
             }
@@ -354,7 +357,10 @@ class Planner {
           const auto sizes = is_mix(base) ? std::vector{base.message_bytes} : grid.message_bytes;
           blocks.push_back(
               {&transport, base, roles, sizes, grid.capacities, choose(grid.waits, transport, every_wait()),
-               choose(grid.accesses, transport, every_access()), places(grid.placements, roles)});
+               choose(grid.accesses, transport, every_access()), places(grid.placements, roles),
+               narrowing_.waits.empty() && std::ranges::any_of(grid.waits, &Choice<WaitPair>::every),
+               narrowing_.accesses.empty() &&
+                   std::ranges::any_of(grid.accesses, &Choice<AccessPair>::every)});
         }
       }
     }
@@ -415,6 +421,39 @@ class Planner {
     return places;
   }
 
+  // A cover meets every pair of values that there is; for a pair of a transport and a wait or an access that
+  // it has not, one case tells why not.
+  void tell_what_transports_lack(const std::vector<Block>& blocks) {
+    std::set<std::pair<std::string_view, WaitPair>> waits;
+    std::set<std::pair<std::string_view, AccessPair>> accesses;
+    const auto tell = [this](const Block& block, WaitPair wait, AccessPair access) {
+      Block one = block;
+      one.message_bytes.resize(1);
+      one.capacities.resize(1);
+      one.places.erase(one.places.begin() + 1, one.places.end());
+      one.waits = {wait};
+      one.accesses = {access};
+      for (const Case& c : expand(one)) left_out_.push_back({case_id(c), c, lacks(*block.transport, c)});
+    };
+    for (const Block& block : blocks) {
+      const TransportTraits& transport = *block.transport;
+      const bool has_some = !block.message_bytes.empty() && !block.capacities.empty() &&
+                            !block.waits.empty() && !block.accesses.empty() && !block.places.empty();
+      if (!has_some) continue;
+      for (const WaitPair wait : every_wait()) {
+        if (!block.every_wait || has(transport, wait) || !waits.insert({transport.name, wait}).second)
+          continue;
+        tell(block, wait, block.accesses.front());
+      }
+      for (const AccessPair access : every_access()) {
+        if (!block.every_access || has(transport, access) ||
+            !accesses.insert({transport.name, access}).second)
+          continue;
+        tell(block, block.waits.front(), access);
+      }
+    }
+  }
+
   static std::vector<Case> expand(const Block& block) {
     std::vector<Case> cases;
     for (const std::uint64_t message_bytes : block.message_bytes) {
@@ -461,7 +500,7 @@ class Planner {
 
   const Narrowing& narrowing_;
   const PlanInputs& inputs_;
-  std::vector<SkippedCase> not_built_;
+  std::vector<SkippedCase> left_out_;
   std::map<std::pair<std::string, unsigned>, PlacementAnswer> placed_;
 };
 
@@ -561,7 +600,7 @@ Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs&
       plan.skipped.push_back({case_id(c), c, reasons[i]});
     }
   }
-  plan.skipped.insert(plan.skipped.end(), planner.not_built().begin(), planner.not_built().end());
+  plan.skipped.insert(plan.skipped.end(), planner.left_out().begin(), planner.left_out().end());
   return plan;
 }
 

@@ -2,7 +2,8 @@
 //
 // Every slot holds a message and, right behind it, a sequence number. The receiver looks at the slot itself
 // to learn whether it is filled, so handing over a message touches no line that is not part of it. The sender
-// learns what has been drained from one cursor, which the receiver publishes only every few messages.
+// learns what has been drained from one cursor, which the receiver publishes only every few messages while it
+// has more to take, and at once when it has not.
 //
 // What it costs to move lines between two processors decides the layout. (Looking at the slot itself is
 // FastForward's idea, Giacomoni et al., PPoPP 2008; the rest was found by measuring.)
@@ -15,15 +16,14 @@
 //   position p (0, 1, 2 ...) lies in slot p % capacity and is filled when that slot's sequence is p + 1
 //   the sender may fill p while p - cursor < capacity; cursor <= what the receiver has released
 //
-// No deadlock through the lazy cursor: it lags by less than `cursor_step` messages, and cursor_step <=
-// capacity. A sender that sees no space has filled every position below cursor + capacity, at least
-// cursor_step beyond the cursor. The receiver can release all of those without the sender, and publishes when
-// it has released cursor_step of them; besides, it publishes whatever it has released before it waits for
-// more.
+// The lazy cursor lags by less than `cursor_step` messages, and only while the slot behind it is filled: who
+// gives back the last message there was has given back all. So a drained ring holds `capacity` messages
+// again, whatever the receiver does next, and a full one comes free as soon as cursor_step <= capacity of its
+// messages have been released.
 //
 // The region holds no pointers; each process attaches where it has mapped it. Any capacity from 1 and any
-// message size from 1 byte; exactly `capacity` messages fit. An endpoint belongs to one thread. The region
-// must outlive it.
+// message size from 1 byte; exactly `capacity` messages fit into a ring that has been drained. An endpoint
+// belongs to one thread. The region must outlive it.
 #pragma once
 
 #include <algorithm>
@@ -155,8 +155,8 @@ class Ring {
     }
   }
 
-  // The receiver publishes its cursor every so many messages: seldom enough that the sender's looks at it
-  // cost nothing, often enough that a full ring comes free in pieces.
+  // The receiver publishes its cursor at least every so many messages: seldom enough that the sender's looks
+  // at it cost nothing, often enough that a full ring comes free in pieces.
   static constexpr std::uint64_t cursor_step(std::uint64_t capacity) {
     return capacity < 4 ? 1 : capacity / 4;
   }
@@ -354,12 +354,11 @@ class RingReceiver {
     if (place_.ahead != 0 && place_.position >= ask_ahead_from_) {
       place_.ask_ahead(ring_detail::ask_for_reading);
     }
-    if (place_.position - published_ == cursor_step_) publish();
+    if (place_.position - published_ == cursor_step_ || !next_is_filled()) publish();
     return Io::done;
   }
 
   void wait_to_receive() {
-    if (published_ != place_.position) publish();
     own_bell_.wait([this] {
       return place_.sequence().load(std::memory_order_seq_cst) == place_.position + 1 ||
              header_->sender_left.load(std::memory_order_seq_cst) != 0;
@@ -386,6 +385,11 @@ class RingReceiver {
         ask_ahead_from_(place_.position),
         cursor_step_(Ring::cursor_step(place_.capacity)),
         sender_may_sleep_(header_.get_deleter().senders.may_sleep()) {}
+
+  // relaxed: decides only when the cursor is published, not what may be read.
+  bool next_is_filled() const {
+    return place_.sequence().load(std::memory_order_relaxed) == place_.position + 1;
+  }
 
   void publish() {
     published_ = place_.position;

@@ -116,17 +116,22 @@ TEST_P(RingOfCapacity, TheSenderGoesOnAfterAtMostOneCursorStepOfReleases) {
   EXPECT_EQ(sender.send(message), Io::done);
 }
 
-TEST_P(RingOfCapacity, AWaitingReceiverHasGivenBackAllItReleased) {
+TEST_P(RingOfCapacity, HoldsItsCapacityAgainOnceItIsDrained) {
   const RingRegion region({GetParam(), 16});
   RingSender sender = region.sender();
   RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(16);
-  ASSERT_EQ(sender.send(message), Io::done);
-  ASSERT_EQ(receiver.receive(message), Io::done);
-  ASSERT_EQ(receiver.receive(message), Io::again);
-  receiver.wait_to_receive();
-  for (std::uint64_t i = 0; i < GetParam(); ++i) ASSERT_EQ(sender.send(message), Io::done) << i;
-  EXPECT_EQ(sender.send(message), Io::again);
+  const std::uint64_t step = Ring::cursor_step(GetParam());
+  for (const std::uint64_t several : {std::uint64_t{1}, step - 1, step, step + 1, GetParam() - 1, GetParam()}) {
+    if (several == 0 || several > GetParam()) continue;
+    for (std::uint64_t i = 0; i < several; ++i) ASSERT_EQ(sender.send(message), Io::done);
+    for (std::uint64_t i = 0; i < several; ++i) ASSERT_EQ(receiver.receive(message), Io::done);
+    for (std::uint64_t i = 0; i < GetParam(); ++i) {
+      ASSERT_EQ(sender.send(message), Io::done) << i << " after " << several;
+    }
+    EXPECT_EQ(sender.send(message), Io::again);
+    for (std::uint64_t i = 0; i < GetParam(); ++i) ASSERT_EQ(receiver.receive(message), Io::done);
+  }
 }
 
 TEST_P(RingOfCapacity, KeepsOrderAndBytesOverManyLapsWherePositionsGrowLarge) {

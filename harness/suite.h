@@ -51,13 +51,13 @@ namespace ipcmark {
 struct WaitPair {
   Wait send = Wait::block;
   Wait receive = Wait::block;
-  friend bool operator==(const WaitPair&, const WaitPair&) = default;
+  friend auto operator<=>(const WaitPair&, const WaitPair&) = default;
 };
 
 struct AccessPair {
   Access send = Access::copy;
   Access receive = Access::copy;
-  friend bool operator==(const AccessPair&, const AccessPair&) = default;
+  friend auto operator<=>(const AccessPair&, const AccessPair&) = default;
 };
 
 // One entry of a dimension: the first alternative that is there, or every one.

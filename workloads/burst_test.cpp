@@ -26,6 +26,19 @@ TEST(Burst, ThatFitsNeverWaitsAndOutlivesItsSender) {
   }
 }
 
+// However little room it leaves, and wherever in a ring it begins.
+TEST(Burst, ThatNearlyFillsItsLinkNeverWaitsEither) {
+  for (const char* transport : {"pipe", "posix_shm", "sysv_mq", "fifo"}) {
+    for (Case c : with_every_wait({.workload = "burst", .transport = transport})) {
+      const CapacityFacts facts = probe_capacity(c, test_context());
+      ASSERT_TRUE(facts.fits_min.has_value()) << case_id(c) << ": " << facts.note;
+      c.burst = *facts.fits_min - *facts.fits_min / 16;
+      SCOPED_TRACE(case_id(c));
+      EXPECT_EQ(observed(measure_case(c, 20 * c.burst), "bursts_that_waited"), 0);
+    }
+  }
+}
+
 TEST(Burst, ThatDoesNotFitWaits) {
   for (const char* transport : {"pipe", "posix_shm", "posix_mq", "unix_stream", "unix_dgram", "sysv_mq"}) {
     for (Case c : with_every_wait({.workload = "burst", .transport = transport})) {

@@ -37,7 +37,7 @@ class AnyOf {
   AnyOf(std::vector<AnyEnd>& receivers, Wait wait, std::size_t message_bytes)
       : receivers_(receivers), wait_(wait), open_(receivers.size(), true), left_(receivers.size()) {
     for (std::size_t i = 0; i < receivers_.size(); ++i) buffers_.emplace_back(message_bytes);
-    if (receivers_.size() == 1 || wait_ == Wait::spin || wait_ == Wait::yield) return;
+    if (receivers_.size() == 1 || !may_sleep(wait_)) return;
     if (wait_ != Wait::poll) epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
     if (wait_ != Wait::poll && !epoll_) fail("epoll_create1");
     for (unsigned i = 0; i < receivers_.size(); ++i) {
@@ -140,7 +140,7 @@ std::string ClientServer::unfit(const Case& c, const TransportTraits& traits) {
   const bool shared = shares(c, traits);
   const unsigned most = shared ? max_roles - 1 : traits.duplex ? max_links - 1 : max_links / 2;
   if (c.senders > most) return traits.name + ": clients are at most " + std::to_string(most);
-  if (shared || c.senders == 1 || c.receive_wait == Wait::spin || c.receive_wait == Wait::yield) return {};
+  if (shared || c.senders == 1 || !may_sleep(c.receive_wait)) return {};
   if (traits.receivers_are_polled && descriptor_waits.contains(c.receive_wait)) return {};
   return traits.name + ": each client has a link of its own, and a server cannot wait by " +
          std::string(to_string(c.receive_wait)) + " for several links; it can try them by spin or yield";

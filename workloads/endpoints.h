@@ -258,7 +258,7 @@ struct Toil {
 
 // Adds one side's to what its role reports; a side that sleeps has no empty tries worth telling.
 inline void keep_toil(RoleBoard& board, Wait wait, const Toil& toil) {
-  if (wait != Wait::spin && wait != Wait::yield) return;
+  if (may_sleep(wait)) return;
   board.tries_counted = true;
   board.empty_tries += toil.empty_tries;
   board.work_done += toil.units_done;

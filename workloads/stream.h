@@ -140,7 +140,8 @@ class Stream final : public Work {
       if (timed) {
         board.end_ns = now_ns();
         board.cost = meter.stop();
-        board.timed_messages = messages - (board.dropped - dropped_before);
+        board.timed_dropped = board.dropped - dropped_before;
+        board.timed_messages = messages - board.timed_dropped;
         keep_bytes(board, writer, sequence - messages, sequence);
         keep_toil(board, case_.send_wait, writer.toil());
       }

@@ -154,12 +154,13 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
   // The span: from the first begin of any role that has one to the last end.
   constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
   Span span{never, 0};
-  std::uint64_t dropped = 0, sent_bytes = 0;
+  std::uint64_t dropped = 0, timed_dropped = 0, sent_bytes = 0;
   std::uint64_t first_send_ns = never, first_receipt_ns = never;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const RoleBoard& role = board->roles[i];
     measurement.integrity += role.integrity;
     dropped += role.dropped;
+    timed_dropped += role.timed_dropped;
     sent_bytes += role.timed_bytes;
     if (kinds[i].counts) measurement.messages += role.timed_messages;
     for (const FurtherSamples& further : role.further) {
@@ -185,7 +186,10 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
                                        measurement.integrity.lost)};
     }
     measurement.integrity.lost = 0;
-    measurement.observations.push_back({"dropped", "messages", static_cast<double>(dropped)});
+    // Of the timed part, as all figures are: sent = messages + dropped.
+    measurement.observations.push_back(
+        {"sent", "messages", static_cast<double>(measurement.messages + timed_dropped)});
+    measurement.observations.push_back({"dropped", "messages", static_cast<double>(timed_dropped)});
   }
 
   // A receiver begins when its first receive has ended; over null nothing makes it wait for a sender.
@@ -315,11 +319,15 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
   }
   Case probed = benchmark_case;
   const Facts& mechanism = transport.traits.facts;
-  if (!mechanism.send_waits.contains(Wait::spin) || !mechanism.receive_waits.contains(Wait::spin)) {
+  const bool seen_asleep =
+      may_sleep(benchmark_case.send_wait) && !mechanism.lossy && access("/proc/self/stat", R_OK) == 0;
+  if ((!seen_asleep && !mechanism.send_waits.contains(Wait::spin)) ||
+      !mechanism.receive_waits.contains(Wait::spin)) {
     facts.note = "not probed: it cannot try without sleeping";
     return facts;
   }
-  probed.send_wait = probed.receive_wait = Wait::spin;
+  if (!seen_asleep) probed.send_wait = Wait::spin;
+  probed.receive_wait = Wait::spin;
   const auto links = transport.find_workload(benchmark_case.workload)->links_of(benchmark_case);
   if (links.empty()) {
     facts.note = "no link: nothing is queued";
@@ -343,9 +351,16 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
   facts.limit = limit_from(sender);
   facts.fits_min = sender.figures[ProbeFigures::fits_min];
   facts.fits_max = sender.figures[ProbeFigures::fits_max];
-  facts.fits_is_lower_bound = sender.figures[ProbeFigures::bound_reached] != 0;
-  if (sender.figures[ProbeFigures::has_resume] != 0)
+  const auto fills = [&](std::uint64_t messages) {
+    const auto& limit = facts.limit;
+    return limit && ((limit->unit == "messages" && limit->value == messages) ||
+                     (limit->unit == "bytes" && limit->value == messages * probed.message_bytes));
+  };
+  facts.fits_is_lower_bound = sender.figures[ProbeFigures::bound_reached] != 0 && !fills(*facts.fits_max);
+  // When a sleeper would go on, one that tries cannot tell.
+  if (sender.figures[ProbeFigures::has_resume] != 0 && seen_asleep == may_sleep(benchmark_case.send_wait)) {
     facts.resume_after = sender.figures[ProbeFigures::resume_after];
+  }
   if (const std::uint64_t rounds = sender.figures[ProbeFigures::only_rounds]; rounds > 0) {
     facts.note = fmt::format("probed {} only: it is slow to drain", rounds == 1 ? "once" : "twice");
   }

@@ -106,10 +106,11 @@ std::uint64_t verified_messages(const Case& benchmark_case) {
 
 // Cases whose links are alike hold the same; each is probed once a run.
 using ProbeKey =
-    std::tuple<std::string, std::uint64_t, bool, Capacity, Limits, Access, Access, unsigned, unsigned>;
+    std::tuple<std::string, std::uint64_t, bool, Capacity, Limits, Wait, Access, Access, unsigned, unsigned>;
 ProbeKey probe_key(const Case& c) {
-  return {c.transport,   c.message_bytes,  is_mix(c), c.capacity, c.limits,
-          c.send_access, c.receive_access, c.senders, c.receivers};
+  const Wait send_wait = may_sleep(c.send_wait) ? c.send_wait : Wait::spin;
+  return {c.transport, c.message_bytes, is_mix(c),        c.capacity, c.limits,
+          send_wait,   c.send_access,   c.receive_access, c.senders,  c.receivers};
 }
 
 class Run {
