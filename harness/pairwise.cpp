@@ -1,44 +1,41 @@
 #include "harness/pairwise.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <queue>
+#include <stdexcept>
 #include <tuple>
+#include <utility>
 
 #include "harness/shuffle.h"
 
 namespace ipcmark {
 namespace {
 
-// Numbers the values of the columns from 0, so that a pair of two values is a place in a square table. A column with the
-// same value in all rows is left out: who meets the values of the others meets them beside it.
+// Numbers the values of the columns from 0, so that a pair of two values is a place in a square table. A
+// column with the same value in all rows is left out: who meets the values of the others meets them beside
+// it.
 class Values {
  public:
-  explicit Values(std::span<const std::vector<unsigned>> rows) {
-    const std::vector<std::size_t> columns = columns_that_vary(rows);
+  using Number = std::uint16_t;  // the rows are gone through again and again
+
+  explicit Values(std::span<const std::vector<unsigned>> rows) : columns_(columns_that_vary(rows)) {
+    all_.reserve(rows.size() * columns_.size());
     for (const auto& row : rows) {
-      for (const std::size_t column : columns) {
-        all_.push_back(numbers_.try_emplace({column, row[column]}, numbers_.size()).first->second);
+      for (const std::size_t column : columns_) {
+        const std::size_t number = numbers_.try_emplace({column, row[column]}, numbers_.size()).first->second;
+        if (number > std::numeric_limits<Number>::max())
+          throw std::length_error("a cover of over 65,536 values");
+        all_.push_back(static_cast<Number>(number));
       }
-      ends_.push_back(all_.size());
     }
   }
   std::size_t count() const { return numbers_.size(); }
-  std::span<const std::size_t> of(std::size_t row) const {
-    const std::size_t begin = row == 0 ? 0 : ends_[row - 1];
-    return std::span(all_).subspan(begin, ends_[row] - begin);
-  }
-
-  // Calls VISIT(place of the pair, one value, other value) for every pair of values in a row.
-  template <class Visit>
-  void each_pair_of(std::size_t row, Visit visit) const {
-    const std::span<const std::size_t> values = of(row);
-    for (std::size_t a = 0; a < values.size(); ++a) {
-      for (std::size_t b = a + 1; b < values.size(); ++b) {
-        visit(values[a] * count() + values[b], values[a], values[b]);
-      }
-    }
+  std::span<const Number> of(std::size_t row) const {
+    return std::span(all_).subspan(row * columns_.size(), columns_.size());
   }
 
  private:
@@ -57,9 +54,47 @@ class Values {
     return columns;
   }
 
+  std::vector<std::size_t> columns_;
   std::map<std::pair<std::size_t, unsigned>, std::size_t> numbers_;
-  std::vector<std::size_t> all_;   // row after row
-  std::vector<std::size_t> ends_;  // of the rows
+  std::vector<Number> all_;  // row after row
+};
+
+// Which pairs of values no row has brought yet.
+class MissingPairs {
+ public:
+  explicit MissingPairs(const Values& values)
+      : values_(values), count_(values.count()), is_missing_(count_ * count_, 1) {}
+
+  std::size_t in(std::size_t row) const {
+    std::size_t missing = 0;
+    each_of(row, [&](std::size_t pair, std::size_t, std::size_t) { missing += is_missing_[pair]; });
+    return missing;
+  }
+  void bring(std::size_t row) {
+    each_of(row, [&](std::size_t pair, std::size_t, std::size_t) { is_missing_[pair] = 0; });
+  }
+  // As bring(), after having called VISIT(one value, other value) for each pair that was missing.
+  template <class Visit>
+  void bring(std::size_t row, Visit visit) {
+    each_of(row, [&](std::size_t pair, std::size_t one, std::size_t other) {
+      if (is_missing_[pair] != 0) visit(one, other);
+      is_missing_[pair] = 0;
+    });
+  }
+
+ private:
+  template <class Visit>
+  void each_of(std::size_t row, Visit visit) const {
+    const std::span<const Values::Number> values = values_.of(row);
+    for (std::size_t a = 0; a < values.size(); ++a) {
+      const std::size_t line = values[a] * count_;
+      for (std::size_t b = a + 1; b < values.size(); ++b) visit(line + values[b], values[a], values[b]);
+    }
+  }
+
+  const Values& values_;
+  std::size_t count_;
+  std::vector<unsigned char> is_missing_;  // not bits: planning is looking pairs up
 };
 
 struct Candidate {
@@ -76,14 +111,8 @@ struct Candidate {
 PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::uint64_t seed,
                              const std::function<bool(std::size_t row)>& admissible) {
   const Values values(rows);
-  // Not bits: planning is looking pairs up.
-  std::vector<unsigned char> pair_met(values.count() * values.count());
+  MissingPairs missing(values);
   std::vector<bool> value_met(values.count());
-  const auto missing_in = [&](std::size_t row) {
-    std::size_t missing = 0;
-    values.each_pair_of(row, [&](std::size_t pair, std::size_t, std::size_t) { missing += !pair_met[pair]; });
-    return missing;
-  };
 
   std::vector<std::size_t> order(rows.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -93,41 +122,43 @@ PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::u
   PairwiseCover cover;
   std::vector<std::size_t> refused;
   std::priority_queue<Candidate> candidates;
-  for (std::size_t i = 0; i < order.size(); ++i) candidates.push({missing_in(order[i]), i, order[i]});
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (admissible(order[i])) {
+      candidates.push({missing.in(order[i]), i, order[i]});
+    } else {
+      refused.push_back(order[i]);
+    }
+  }
   while (!candidates.empty()) {
     Candidate best = candidates.top();
     candidates.pop();
-    const std::size_t gain = missing_in(best.row);
+    const std::size_t gain = missing.in(best.row);
     if (gain == 0) continue;
     if (gain < best.gain) {  // a gain only ever falls, so the first that has not is the largest
       best.gain = gain;
       candidates.push(best);
-    } else if (admissible(best.row)) {
-      cover.chosen.push_back(best.row);
-      for (const std::size_t value : values.of(best.row)) value_met[value] = true;
-      values.each_pair_of(best.row,
-                          [&](std::size_t pair, std::size_t, std::size_t) { pair_met[pair] = true; });
     } else {
-      refused.push_back(best.row);
+      cover.chosen.push_back(best.row);
+      for (const Values::Number value : values.of(best.row)) value_met[value] = true;
+      missing.bring(best.row);
     }
   }
 
   // Those that miss least come first: their reason is most likely about just that. A value that no row could
   // bring is told once, and not again with each value it could have met.
-  std::vector<std::size_t> missing(rows.size());
-  for (const std::size_t row : refused) missing[row] = missing_in(row);
-  std::ranges::stable_sort(refused, {}, [&](std::size_t row) { return missing[row]; });
+  std::vector<std::size_t> missed(rows.size());
+  for (const std::size_t row : refused) missed[row] = missing.in(row);
+  std::erase_if(refused, [&](std::size_t row) { return missed[row] == 0; });
+  std::ranges::stable_sort(refused, {}, [&](std::size_t row) { return missed[row]; });
   std::vector<bool> value_told = value_met;
   for (const std::size_t row : refused) {
     bool tells = false;
-    for (const std::size_t value : values.of(row)) {
+    for (const Values::Number value : values.of(row)) {
       tells |= !value_told[value];
       value_told[value] = true;
     }
-    values.each_pair_of(row, [&](std::size_t pair, std::size_t one, std::size_t other) {
-      tells |= !pair_met[pair] && value_met[one] && value_met[other];
-      pair_met[pair] = true;
-    });
+    missing.bring(row,
+                  [&](std::size_t one, std::size_t other) { tells |= value_met[one] && value_met[other]; });
     if (tells) cover.refused.push_back(row);
   }
   return cover;

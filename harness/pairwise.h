@@ -19,7 +19,7 @@ struct PairwiseCover {
 
 // Each row is one combination: the number of its value in every parameter (column). All rows are of the same
 // length, at least two. Every pair of values in two columns that some admissible row has is in a chosen row.
-// `admissible` is asked at most once for a row. Greedy, so near the smallest cover and not always it; the
+// `admissible` is asked once for each row. Greedy, so near the smallest cover and not always it; the
 // same seed gives the same cover.
 PairwiseCover pairwise_cover(std::span<const std::vector<unsigned>> rows, std::uint64_t seed,
                              const std::function<bool(std::size_t row)>& admissible);

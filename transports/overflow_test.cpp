@@ -48,9 +48,12 @@ class Overflows : public OverEveryTransport {
       return;
     }
     const auto& measurement = std::get<Measurement>(outcome);
-    ASSERT_EQ(measurement.observations.size(), 1u);
-    EXPECT_EQ(measurement.observations[0].name, "dropped");
-    const auto dropped = static_cast<std::uint64_t>(measurement.observations[0].value);
+    ASSERT_EQ(measurement.observations.size(), 2u);
+    EXPECT_EQ(measurement.observations[0].name, "sent");
+    EXPECT_EQ(measurement.observations[0].value, static_cast<double>(messages));
+    EXPECT_EQ(measurement.observations[1].name, "dropped");
+    const auto dropped = static_cast<std::uint64_t>(measurement.observations[1].value);
+    EXPECT_EQ(measurement.messages + dropped, messages);
     EXPECT_EQ(measurement.integrity.checked + dropped, messages);
     // A sender that goes on at once meets a receiver that has not taken its few messages yet, in 20,000
     // tries, however the two are scheduled.

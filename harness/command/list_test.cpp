@@ -294,6 +294,58 @@ TEST_F(ListTest, TheQuickSuiteIsBroadAndRepeatsEnoughForAnInterval) {
   }
 }
 
+// The values of a case that a cover pairs: as words, each with the name of its dimension before it.
+std::vector<std::string> paired_values(const Case& c) {
+  return {"transport " + c.transport, "workload " + c.workload, "capacity " + to_string(c.capacity),
+          "wait " + to_string(c.send_wait, c.receive_wait),
+          "access " + to_string(c.send_access, c.receive_access)};
+}
+
+TEST_F(ListTest, TheSmokeSuiteMeetsOrExplainsEveryPairOfATransportAWorkloadACapacityAWaitAndAnAccess) {
+  const Suite smoke = load_suite("smoke");
+  const Plan plan = workbench_.plan(smoke, {}, smoke.seed.value());
+  std::set<std::pair<std::string, std::string>> met;
+  const auto meet = [&](const Case& c) {
+    const std::vector<std::string> values = paired_values(c);
+    for (const std::string& one : values) {
+      for (const std::string& other : values) met.insert({one, other});
+    }
+  };
+  for (const PlannedCase& planned : plan.cases) meet(planned.benchmark_case);
+  for (const SkippedCase& skipped : plan.skipped) {
+    EXPECT_FALSE(skipped.reason.empty()) << skipped.id;
+    meet(skipped.benchmark_case);
+  }
+
+  std::vector<std::string> transports, workloads, capacities, waits, accesses;
+  for (const std::string& name : workbench_.transport_names()) transports.push_back("transport " + name);
+  for (const std::string& name : workbench_.workload_names()) workloads.push_back("workload " + name);
+  for (const char* capacity : {"default", "0", "1", "4", "64", "unbounded"}) {
+    capacities.push_back("capacity " + std::string(capacity));
+  }
+  for (const Wait wait : all_waits()) waits.push_back("wait " + to_string(wait, wait));
+  for (const Access send : {Access::copy, Access::loan}) {
+    for (const Access receive : {Access::copy, Access::loan}) {
+      accesses.push_back("access " + to_string(send, receive));
+    }
+  }
+  const auto expect_all = [&](const std::vector<std::string>& some, const std::vector<std::string>& others) {
+    for (const std::string& one : some) {
+      for (const std::string& other : others) EXPECT_TRUE(met.contains({one, other})) << one << ", " << other;
+    }
+  };
+  expect_all(transports, workloads);
+  expect_all(transports, capacities);
+  expect_all(transports, waits);
+  expect_all(transports, {accesses.front(), accesses.back()});
+  expect_all(workloads, capacities);
+  expect_all(workloads, waits);
+  expect_all(workloads, accesses);
+  expect_all(capacities, waits);
+  expect_all(capacities, accesses);
+  expect_all(waits, {accesses.front()});
+}
+
 TEST_F(ListTest, TheSmokeSuiteMeetsEveryWorkloadInMoreThanOnePlacement) {
   const Suite smoke = load_suite("smoke");
   const Plan plan = workbench_.plan(smoke, {}, smoke.seed.value());
