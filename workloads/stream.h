@@ -49,7 +49,7 @@ class Stream final : public Work {
     if (traits.facts.lossy)
       return what + ": a full link loses what is sent, and nobody is told that it is full";
     if (c.send_wait == Wait::block)
-      return what + ": a sender that waits by block sleeps when the link is full";
+      return what + ": a sender that waits by block sleeps when the link is full; use yield or spin";
     if (c.capacity == Capacity::rendezvous()) return what + ": a rendezvous has room for nothing";
     if (c.capacity == Capacity::unbounded()) return what + ": an unbounded link is never full";
     if (c.overflow == Overflow::drop_old && !traits.drops_oldest) {
