@@ -292,7 +292,7 @@ class Watch {
   // Both return the reason of a failure, or nothing.
   std::optional<LaunchFailure> until_opened(int lifeline) {
     const std::uint64_t deadline_ns = now_ns() + static_cast<std::uint64_t>(spec_.open_s * 1e9);
-    while (!every_role_is_past(RoleState::forked)) {
+    while (!every_role_has_opened()) {
       if (std::optional<LaunchFailure> failure = sleep_and_look(lifeline)) return failure;
       if (now_ns() > deadline_ns) {
         return LaunchFailure{LaunchFailure::Kind::failed,
@@ -325,9 +325,9 @@ class Watch {
   std::uint64_t progress_of(unsigned role) const {
     return board_.roles[role].progress.load(std::memory_order_relaxed);
   }
-  bool every_role_is_past(RoleState state) const {
+  bool every_role_has_opened() const {
     for (unsigned role = 0; role < pids_.size(); ++role) {
-      if (state_of(role) <= state) return false;
+      if (state_of(role) != RoleState::opened) return false;
     }
     return true;
   }

@@ -469,6 +469,22 @@ TEST_P(Launch, WhatIsUnsupportedIsToldApartFromWhatFails) {
   EXPECT_EQ(outcome_of(spec(2), broken), "failed: the loft is on fire");
 }
 
+TEST_P(Launch, DoesNotStartAsLongAsOneThatCannotTakePartIsDying) {
+  TestWork work;
+  work.on_open = [](Role& role) {
+    if (role.index() == 0) {
+      while (role.launch().roles[1].state.load() == RoleState::forked) usleep(100);
+      return;
+    }
+    constexpr std::size_t takes_a_while_to_unmap = 64 << 20;
+    mmap(nullptr, takes_a_while_to_unmap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+         -1, 0);
+    throw Unsupported("carrier_pigeon: no pigeons here");
+  };
+  work.on_run = [](Role&) { throw std::runtime_error("it was started"); };
+  EXPECT_EQ(outcome_of(spec(2), work), "unsupported: carrier_pigeon: no pigeons here");
+}
+
 TEST_P(Launch, EndsWhenItIsInterrupted) {
   for (const bool at_once : {true, false}) {
     const Descriptor interrupt(eventfd(at_once ? 1 : 0, EFD_CLOEXEC));
