@@ -805,24 +805,31 @@ TEST_P(FactsOf, AsManyProcessesShareALinkAsItSaysAndNoMore) {
   }
 }
 
-TEST_P(FactsOf, TheSameTwoProcessesHaveAsManyLinksAsItSays) {
+TEST_P(FactsOf, TheSameTwoProcessesHaveAsManyLinksAsItSaysAndNoMore) {
   SKIP_UNLESS_IT_CARRIES();
   const Shape shape = shape_of(traits());
-  const unsigned links = std::min(4u, facts().most_links_per_pair);
-  ManyWork work(
-      transport(), shape,
-      [&](Role&, Ends& ends) {
-        for (unsigned i = 0; i < links; ++i) ends[i].send(i);
-        for (End& end : ends) end.finish();
-      },
-      [&](Role&, Ends& ends) {
-        for (unsigned i = links; i-- > 0;) {
-          require(ends[i].receive() && ends[i].received().sequence == i, "not what was sent here");
-          require(!ends[i].receive(), "more than was sent here");
-        }
-      },
-      links);
-  EXPECT_EQ(outcome_of_many(shape, work), "");
+  const auto outcome = [&](unsigned links) {
+    ManyWork work(
+        transport(), shape,
+        [&](Role&, Ends& ends) {
+          for (unsigned i = 0; i < links; ++i) ends[i].send(i);
+          for (End& end : ends) end.finish();
+        },
+        [&](Role&, Ends& ends) {
+          for (unsigned i = links; i-- > 0;) {
+            require(ends[i].receive() && ends[i].received().sequence == i, "not what was sent here");
+            require(!ends[i].receive(), "more than was sent here");
+          }
+        },
+        links);
+    return outcome_of_many(shape, work);
+  };
+  const unsigned most = facts().most_links_per_pair;
+  EXPECT_EQ(outcome(std::min(most, max_links)), "");
+  if (most == Facts::any_number) return;
+  ASSERT_LT(most, max_links) << "a launch cannot have the one too many";
+  EXPECT_THAT(outcome(most + 1), StartsWith(refusal()));
+  EXPECT_THAT(outcome(most + 1), HasSubstr(std::to_string(most)));
 }
 
 // ---- messages ----

@@ -73,8 +73,9 @@ class NumbersInUse {
       taken[index_of(data)] = true;
       return {data, data + 1};
     }
-    throw Unsupported(
-        "signal: this process receives over as many links as there are pairs of realtime signals");
+    throw Unsupported(fmt::format(
+        "signal: this process receives over {} links, and there are no more pairs of realtime signals",
+        (SIGRTMAX - SIGRTMIN + 1) / 2));
   }
   static void give_back(const Numbers& numbers) { taken[index_of(numbers.data)] = false; }
 
