@@ -11,9 +11,12 @@
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <mqueue.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -38,6 +41,7 @@
 #include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/memory_map.h"
+#include "harness/owned_name.h"
 #include "harness/payload.h"
 #include "harness/refusals.h"
 #include "harness/test_work.h"
@@ -420,11 +424,12 @@ class FactsOf : public OverEveryTransport {
     spec.stall_s = 60;
     return outcome_of(spec, work);
   }
-  // As a stream: somebody may stand between the two sides of a connection.
-  bool speaks_over_a_socket_file() const {
-    return traits().duplex && facts().naming == Facts::Naming::path && facts().unit == Facts::Unit::bytes &&
+  // Somebody may stand between the two sides of a stream that have found each other by a name.
+  bool is_a_connection() const {
+    return traits().duplex && facts().naming != Facts::Naming::none && facts().unit == Facts::Unit::bytes &&
            facts().establishment == Facts::Establishment::explicit_link;
   }
+  bool over_a_network() const { return facts().scope == Facts::Scope::network; }
   Shape in(const std::string& directory, Shape shape) const {
     shape.directory = directory;
     return shape;
@@ -1184,21 +1189,111 @@ Descriptor unix_stream_at(const std::string& path, bool listening) {
   return made;
 }
 
+// How somebody else comes between the two sides of a connection.
+struct Diversion {
+  Descriptor listener;                             // where the side arrives that connects to the link
+  std::function<Descriptor(int arrived)> lead_on;  // to the link itself
+  std::function<void()> divert = [] {};            // to be called in the process of that side
+};
+
+// From now on whoever connects to the path is diverted.
+Diversion diversion_of_file(const std::string& path) {
+  const auto beside = std::make_shared<OwnedName>(path + ".moved", unlink);
+  require(rename(path.c_str(), beside->c_str()) == 0, "rename");
+  return {unix_stream_at(path, true), [beside](int) { return unix_stream_at(beside->text(), false); }};
+}
+
+sockaddr_in at_loopback(in_port_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = port;
+  return address;
+}
+
+Descriptor tcp_bound_to(in_port_t port) {
+  Descriptor made(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = at_loopback(port);
+  require(bind(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "bind");
+  return made;
+}
+
+bool connects_to(const Descriptor& socket, in_port_t port) {
+  const sockaddr_in address = at_loopback(port);
+  return connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+// Those on which this process listens.
+std::set<in_port_t> tcp_ports() {
+  std::set<in_port_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::atoi(entry.path().filename().c_str());
+    int listens = 0;
+    sockaddr_in address{};
+    socklen_t bytes = sizeof listens, address_bytes = sizeof address;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) == 0 && listens != 0 &&
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &address_bytes) == 0 &&
+        address.sin_family == AF_INET) {
+      found.insert(address.sin_port);
+    }
+  }
+  return found;
+}
+
+in_port_t only(const std::set<in_port_t>& ports) {
+  require(ports.size() == 1, fmt::format("{} ports", ports.size()));
+  return *ports.begin();
+}
+
+// A network of this process's own, in which nobody but its loopback interface is.
+void enter_new_network() {
+  if (unshare(CLONE_NEWNET) != 0) {
+    throw Unsupported(fmt::format("no network of its own: unshare: {}", strerror(errno)));
+  }
+  const Descriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq loopback{};
+  strcpy(loopback.ifr_name, "lo");
+  loopback.ifr_flags = IFF_UP;
+  require(ioctl(any.get(), SIOCSIFFLAGS, &loopback) == 0, "SIOCSIFFLAGS");
+}
+std::shared_ptr<Descriptor> this_network() {
+  return std::make_shared<Descriptor>(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+}
+void enter_network(const Descriptor& network) { require(setns(network.get(), CLONE_NEWNET) == 0, "setns"); }
+
+// As a router does that leaves ports as they are: the side that connects lives in another network, where
+// port `from` leads here, and from here its own port to `to`. In a process that has entered a network of its
+// own.
+Diversion diversion_of_port(in_port_t from, in_port_t to) {
+  const auto here = this_network();
+  enter_new_network();
+  Diversion made;
+  made.listener = tcp_bound_to(from);
+  require(listen(made.listener.get(), 1) == 0, "listen");
+  made.divert = [there = this_network()] { enter_network(*there); };
+  enter_network(*here);
+  made.lead_on = [to](int arrived) -> Descriptor {
+    sockaddr_in who{};
+    socklen_t bytes = sizeof who;
+    require(getpeername(arrived, reinterpret_cast<sockaddr*>(&who), &bytes) == 0, "getpeername");
+    Descriptor onward = tcp_bound_to(who.sin_port);
+    return connects_to(onward, to) ? std::move(onward) : Descriptor();
+  };
+  return made;
+}
+
 // Hands on what the two sides of a connection say, keeps what the first one says, and changes a bit of it
 // when told.
 class Eavesdropper {
  public:
-  // From now on whoever connects to the path gets here.
-  explicit Eavesdropper(const std::string& path) : beside_(path + ".moved") {
-    require(rename(path.c_str(), beside_.c_str()) == 0, "rename");
-    listener_ = unix_stream_at(path, true);
+  explicit Eavesdropper(Diversion diversion) : diversion_(std::move(diversion)) {
     void* memory = mmap(nullptr, sizeof(Heard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     require(memory != MAP_FAILED, "mmap");
     map_ = MemoryMap(memory, sizeof(Heard));
   }
-  ~Eavesdropper() { unlink(beside_.c_str()); }
-  Eavesdropper(const Eavesdropper&) = delete;
-  Eavesdropper& operator=(const Eavesdropper&) = delete;
+
+  // In the process of the side that connects, before it does.
+  void divert() const { diversion_.divert(); }
 
   void change_what_comes_next() { heard().change = true; }
   bool has_heard(std::span<const std::byte> message) const {
@@ -1206,9 +1301,10 @@ class Eavesdropper {
   }
 
   void listen_in() {
-    const Descriptor first(accept(listener_.get(), nullptr, nullptr)),
-        second = unix_stream_at(beside_, false);
-    require(first && second, "the eavesdropper is not between them");
+    const Descriptor first(accept(diversion_.listener.get(), nullptr, nullptr));
+    require(bool(first), "nobody came to the eavesdropper");
+    const Descriptor second = diversion_.lead_on(first.get());
+    require(bool(second), "the eavesdropper is not between them");
     std::array<pollfd, 2> sides{{{first.get(), POLLIN, 0}, {second.get(), POLLIN, 0}}};
     while (poll(sides.data(), sides.size(), -1) > 0) {
       for (const unsigned side : {0u, 1u}) {
@@ -1237,21 +1333,23 @@ class Eavesdropper {
     if (heard().change.exchange(false)) some[some.size() / 2] ^= std::byte{1};
   }
 
-  std::string beside_;
-  Descriptor listener_;
+  Diversion diversion_;
   MemoryMap map_;
 };
 
 TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
-  if (!speaks_over_a_socket_file()) {
-    EXPECT_TRUE(!facts().sealed || facts().asks_for_credentials) << "by what would it be opened";
-    GTEST_SKIP() << "this test can stand between the two sides of a Unix domain stream alone";
+  if (!is_a_connection()) {
+    EXPECT_FALSE(facts().sealed) << "nobody could stand between its two sides to see it";
+    GTEST_SKIP() << "no connection that can be led past somebody else";
   }
-  in_a_role([&](const std::string& directory) {
+  const std::string outcome = outcome_in_a_role([&](const std::string& directory) {
+    if (over_a_network()) enter_new_network();
     const SharedBoard board;
     const Shape shape = in(directory, shape_of(traits()));
     OpenedLink link = OpenedLink::made(transport(), shape, board);
-    Eavesdropper eavesdropper(socket_in(directory));
+    const in_port_t own_port = over_a_network() ? only(tcp_ports()) : in_port_t{};
+    Eavesdropper eavesdropper(over_a_network() ? diversion_of_port(own_port, own_port)
+                                               : diversion_of_file(socket_in(directory)));
     enum : unsigned { heard, received, changed };
     enum class Found : std::uint64_t { intact, changed, refused, nothing };
     const Child between(board, [&] { eavesdropper.listen_in(); });
@@ -1269,6 +1367,7 @@ TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
       board->reached[changed] = true;
     });
     const Child sender(board, [&] {
+      eavesdropper.divert();
       End end = link.sender();
       end.send(0);
       require_reached(board, heard, "the eavesdropper");
@@ -1287,23 +1386,34 @@ TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
     require(found == (facts().sealed ? Found::refused : Found::changed),
             fmt::format("of a changed message became {}", static_cast<int>(found)));
   });
+  if (outcome.starts_with("unsupported: ")) GTEST_SKIP() << outcome;
+  EXPECT_EQ(outcome, "");
 }
 
 TEST_P(FactsOf, WhoHasOnlyFoundItGetsInUnlessItAsksForCredentials) {
-  if (!speaks_over_a_socket_file()) GTEST_SKIP() << "no socket in the file system";
-  in_a_role([&](const std::string& directory) {
-    const SharedBoard board;
+  if (!is_a_connection()) {
+    EXPECT_FALSE(facts().asks_for_credentials) << "nobody could come to it without";
+    GTEST_SKIP() << "no connection that can be led to another link";
+  }
+  const std::string outcome = outcome_in_a_role([&](const std::string& directory) {
+    if (over_a_network()) enter_new_network();
+    const SharedBoard board, misled;
     const Shape shape = shape_of(traits());
     const std::string folders[]{directory + "/own", directory + "/other"};
     for (const std::string& folder : folders) require(mkdir(folder.c_str(), 0700) == 0, "mkdir");
     OpenedLink own = OpenedLink::made(transport(), in(folders[0], shape), board);
-    OpenedLink other = OpenedLink::made(transport(), in(folders[1], shape), board);
+    const std::set<in_port_t> own_port = tcp_ports();
+    OpenedLink other = OpenedLink::made(transport(), in(folders[1], shape), misled);
+    std::set<in_port_t> other_port = tcp_ports();
+    for (const in_port_t port : own_port) other_port.erase(port);
 
     // Noise comes first, and is sent away.
     const std::string path = socket_in(folders[0]);
     if (facts().asks_for_credentials) {
-      const Descriptor stranger = unix_stream_at(path, false);
-      require(stranger && ::write(stranger.get(), path.data(), path.size()) > 0,
+      constexpr std::string_view noise = "let me in";
+      const Descriptor stranger = over_a_network() ? tcp_bound_to(0) : unix_stream_at(path, false);
+      require(stranger && (!over_a_network() || connects_to(stranger, only(own_port))) &&
+                  ::write(stranger.get(), noise.data(), noise.size()) > 0,
               "the stranger could not write");
     }
     enum : unsigned { received, told };
@@ -1320,16 +1430,24 @@ TEST_P(FactsOf, WhoHasOnlyFoundItGetsInUnlessItAsksForCredentials) {
       require_reached(board, received, "the message");
     }
 
-    // A side of the other link finds itself at this one's socket.
-    require(rename(socket_in(folders[1]).c_str(), path.c_str()) == 0, "rename");
+    // A side of this link finds itself at the other one.
+    std::optional<Eavesdropper> between;
+    std::optional<Child> leads_astray;
+    if (over_a_network()) {
+      between.emplace(diversion_of_port(only(own_port), only(other_port)));
+      leads_astray.emplace(board, [&] { between->listen_in(); });
+    } else {
+      require(rename(socket_in(folders[1]).c_str(), path.c_str()) == 0, "rename");
+    }
     const Child receiver(board, [&] {
       const End end = other.receiver();
       hold_all();
     });
-    const SharedBoard misled;
     const Child sender(misled, [&] {
+      if (between) between->divert();
+      OpenedLink same{transport(), own.shape, misled, std::move(own.link)};
       try {
-        own.sender().send(0);
+        same.sender().send(0);
         misled->figure = 1;
       } catch (const std::system_error&) {
       }
@@ -1339,6 +1457,8 @@ TEST_P(FactsOf, WhoHasOnlyFoundItGetsInUnlessItAsksForCredentials) {
     require((misled->figure.load() == 1) != facts().asks_for_credentials,
             "whom it lets in is not as its facts say");
   });
+  if (outcome.starts_with("unsupported: ")) GTEST_SKIP() << outcome;
+  EXPECT_EQ(outcome, "");
 }
 
 // ---- standard ----
