@@ -386,6 +386,19 @@ std::string totals(const Plan& plan, std::size_t columns) {
 
 }  // namespace
 
+std::string exceptions_text(std::size_t columns) {
+  std::string text = "\n";
+  for (const std::string& line :
+       wrapped("This holds among processes that keep to the mechanism. Past it get: whoever is passed a "
+               "descriptor "
+               "(SCM_RIGHTS, pidfd_getfd) or opens one anew through /proc/PID/fd, a tracer (ptrace, "
+               "process_vm_readv), and over a network whoever may capture packets, unless they are sealed.",
+               columns)) {
+    text += line + "\n";
+  }
+  return text;
+}
+
 std::string not_built_text(std::span<const NotBuilt> left_out, std::size_t columns) {
   std::vector<std::string> reasons;
   for (const NotBuilt& one : left_out)
@@ -580,7 +593,7 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
     std::string &send_waits = row.end()[-2].text, &receive_waits = row.back().text;
     if (send_waits == receive_waits) receive_waits = "the same";
   }
-  return as_blocks(table, columns) + not_built_text(not_built(), columns);
+  return as_blocks(table, columns) + exceptions_text(columns) + not_built_text(not_built(), columns);
 }
 
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench) {

@@ -26,8 +26,9 @@ std::string plan_text(const Plan& plan, std::size_t columns);
 // columns of a terminal.
 std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns);
 
-// What stands below the table of the transports, in lines of at most so many columns if words allow; and the
-// objects behind theirs in JSON.
+// What stands below the table of the transports, in lines of at most so many columns if words allow: what
+// gets past its facts, and which were not built; and the objects of these behind the others' in JSON.
+std::string exceptions_text(std::size_t columns);
 std::string not_built_text(std::span<const NotBuilt> left_out, std::size_t columns);
 std::vector<std::string> not_built_json(std::span<const NotBuilt> left_out);
 

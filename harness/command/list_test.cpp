@@ -40,7 +40,9 @@ class ListTest : public testing::Test {
   // The table alone.
   std::string transports(std::size_t columns) {
     const std::string all = text(ListOptions::What::transports, false, {}, columns);
-    return all.substr(0, all.size() - not_built_text(not_built(), columns).size());
+    const std::string below = exceptions_text(columns) + not_built_text(not_built(), columns);
+    EXPECT_THAT(all, EndsWith(below));
+    return all.substr(0, all.size() - below.size());
   }
   // A class that no pair of this machine's PUs belongs to; empty when there is none.
   std::string missing_class() {
@@ -104,6 +106,15 @@ TEST_F(ListTest, AlignsItsColumns) {
     EXPECT_EQ((*line)[column - 1], ' ');
     EXPECT_NE((*line)[column], ' ');
   }
+}
+
+TEST_F(ListTest, NamesWhatGetsPastTheFactsBelowThem) {
+  const std::string exceptions = exceptions_text(80);
+  EXPECT_THAT(text(ListOptions::What::transports, false, {}, 80), HasSubstr(exceptions));
+  for (const char* name : {"SCM_RIGHTS", "pidfd_getfd", "/proc/PID/fd", "ptrace", "packets"}) {
+    EXPECT_THAT(exceptions, HasSubstr(name));
+  }
+  for (const std::string& line : lines_of(exceptions)) EXPECT_LE(text_width(line), 80u) << line;
 }
 
 TEST(NotBuiltTransports, AreToldWithTheirPackages) {
