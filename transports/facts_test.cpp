@@ -1194,6 +1194,7 @@ struct Diversion {
   Descriptor listener;                             // where the side arrives that connects to the link
   std::function<Descriptor(int arrived)> lead_on;  // to the link itself
   std::function<void()> divert = [] {};            // to be called in the process of that side
+  std::vector<Descriptor> kept_ports{};
 };
 
 // From now on whoever connects to the path is diverted.
@@ -1240,6 +1241,17 @@ std::set<in_port_t> tcp_ports() {
   return found;
 }
 
+// Those that anybody in this process's network has, or had a moment ago (TIME_WAIT).
+std::set<in_port_t> tcp_ports_in_use() {
+  std::set<in_port_t> found;
+  std::ifstream lines("/proc/self/net/tcp");
+  std::string line, number, local;
+  for (std::getline(lines, line); lines >> number >> local && std::getline(lines, line);) {
+    found.insert(htons(static_cast<in_port_t>(std::stoul(local.substr(local.find(':') + 1), nullptr, 16))));
+  }
+  return found;
+}
+
 in_port_t only(const std::set<in_port_t>& ports) {
   require(ports.size() == 1, fmt::format("{} ports", ports.size()));
   return *ports.begin();
@@ -1266,8 +1278,12 @@ void enter_network(const Descriptor& network) { require(setns(network.get(), CLO
 // own.
 Diversion diversion_of_port(in_port_t from, in_port_t to) {
   const auto here = this_network();
+  std::set<in_port_t> in_use = tcp_ports_in_use();
+  in_use.erase(from);
   enter_new_network();
   Diversion made;
+  // So that a port which is free there is free here too.
+  for (const in_port_t port : in_use) made.kept_ports.push_back(tcp_bound_to(port));
   made.listener = tcp_bound_to(from);
   require(listen(made.listener.get(), 1) == 0, "listen");
   made.divert = [there = this_network()] { enter_network(*there); };
