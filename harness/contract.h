@@ -231,9 +231,11 @@ concept ReportsBacklog = requires(E endpoint) {
 };
 
 // A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and
-// receiver). Senders and receivers are numbered from 0, and each process opens at most one of them. The sides
-// of a duplex link are 0 and 1; where it takes several senders, side i sends and side Shape::senders
-// receives.
+// receiver). Where the ends of a one-way link are descriptors, of pipes and POSIX message queues, the kernel
+// refuses the other direction; in shared memory, a System V queue, by signals and in another's memory it is
+// the processes' own convention. Senders and receivers are numbered from 0, and each process opens at most
+// one of them. The sides of a duplex link are 0 and 1; where it takes several senders, side i sends and side
+// Shape::senders receives.
 template <class T>
 concept OneWayTransport = requires(T link, unsigned index, Meeting& meeting) {
   link.open_sender(index, meeting);

@@ -24,6 +24,8 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +35,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -591,6 +594,32 @@ std::string outcome_of_many(const Shape& shape, Work& work, Limits limits = Limi
   return outcome_of(test_spec(shape.senders + shape.receivers, limits), work);
 }
 
+// What this process has open: descriptor numbers, and the kernel's names of what is behind them.
+std::map<int, std::string> open_objects() {
+  std::map<int, std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // the iterator's own
+    const std::string object = std::filesystem::read_symlink(entry.path(), gone);
+    if (!gone) found[std::atoi(entry.path().filename().c_str())] = object;
+  }
+  return found;
+}
+std::set<std::string> names_of_open_objects() {
+  std::set<std::string> names;
+  for (const auto& [fd, object] : open_objects()) names.insert(object);
+  return names;
+}
+
+bool is_pipe(int fd) {
+  struct stat status {};
+  return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+bool is_message_queue(int fd) {
+  constexpr auto mqueue_magic = 0x19800202;
+  struct statfs status {};
+  return fstatfs(fd, &status) == 0 && status.f_type == mqueue_magic;
+}
+
 // Sockets of this process that name another end; where it has sent, by those also that can only have named
 // it with the message: a datagram socket without a peer sends to nobody (EDESTADDRREQ in sendto(3p)).
 std::set<int> sockets_that_name_another(bool has_sent) {
@@ -677,6 +706,44 @@ TEST_P(FactsOf, AOneWayLinksEndsDoOneThingOnly) {
         require(!testing::Test::HasFailure(), "a receiver sends");
       });
   EXPECT_EQ(outcome_of_many(shape, work), "");
+}
+
+// Whether the kernel lets this process receive or send through a pipe or a message queue: asked by calls that
+// move nothing, because a pipe has nothing of size 0 and a queue takes nothing that is too large.
+bool lets_receive(int fd) {
+  char byte;
+  return (is_pipe(fd) ? ::read(fd, &byte, 0) : mq_receive(fd, &byte, 0, nullptr)) == 0 || errno != EBADF;
+}
+bool lets_send(int fd) {
+  if (is_pipe(fd)) return ::write(fd, "", 0) == 0 || errno != EBADF;
+  mq_attr attributes;
+  require(mq_getattr(fd, &attributes) == 0, "mq_getattr");
+  const std::vector<char> too_large(static_cast<std::size_t>(attributes.mq_msgsize) + 1);
+  return mq_send(fd, too_large.data(), too_large.size(), 0) == 0 || errno != EBADF;
+}
+
+TEST_P(FactsOf, ThroughAOneWayLinksDescriptorsNothingGoesBack) {
+  if (traits().duplex) GTEST_SKIP() << "both ways, which conformance_test.cpp shows";
+  const Shape shape = shape_of(traits());
+  const SharedBoard board;
+  std::set<std::string> before;
+  const auto look = [&](Role&, Ends& ends) {
+    std::set<std::string> sends, receives;
+    for (const auto& [fd, object] : open_objects()) {
+      if (before.contains(object) || !(is_pipe(fd) || is_message_queue(fd))) continue;
+      if (lets_send(fd)) sends.insert(object);
+      if (lets_receive(fd)) receives.insert(object);
+    }
+    for (const std::string& object : sends) {
+      require(!receives.contains(object), "this side can send and receive through " + object);
+    }
+    board->figure += sends.size() + receives.size();
+    ends.clear();
+  };
+  ManyWork work(transport(), shape, look, look);
+  work.before_build = [&] { before = names_of_open_objects(); };
+  EXPECT_EQ(outcome_of_many(shape, work), "");
+  if (board->figure == 0) GTEST_SKIP() << "it has no descriptors that messages go through";
 }
 
 // ---- establishment ----
