@@ -105,6 +105,8 @@ struct Facts {
   // What a process that is neither sender nor receiver can do with a message under way.
   enum class Interception : std::uint8_t { none, copy, take };
   enum class Scope : std::uint8_t { machine, network };
+  // Whose the mechanism is that messages go through, whatever makes it or waits for it. None: a protocol
+  // above it makes other bytes of them, or there are no messages.
   enum class Standard : std::uint8_t { posix, system_v, linux_only, none };
 
   static constexpr unsigned any_number = std::numeric_limits<unsigned>::max();

@@ -1,7 +1,6 @@
 // What a transport says of itself (Facts in harness/contract.h) is so: every test runs once for each
 // transport in the registry and fails if a fact lies. Model, unit, direction and who sees whose death are
-// tested in conformance_test.cpp. That a standard is POSIX's or Linux's own cannot be observed; that it is
-// System V's can.
+// tested in conformance_test.cpp.
 //
 // A test that needs a process which inherited nothing executes this program anew, as a stranger (main below).
 
@@ -41,6 +40,7 @@
 
 #include "harness/clock.h"
 #include "harness/descriptor.h"
+#include "harness/examination.h"
 #include "harness/fail.h"
 #include "harness/isolation.h"
 #include "harness/memory_map.h"
@@ -640,12 +640,9 @@ std::set<int> sockets_that_name_another(bool has_sent) {
   return found;
 }
 
-// Whether each side of a pair names another by a process's number, which its system calls show (ptrace(2)).
-// nullopt: this machine does not let one look.
-struct NamedByNumber {
-  bool by_sender = false, by_receiver = false;
-};
-std::optional<NamedByNumber> who_names_a_process(const TransportTraits& traits) {
+// The system calls of a sender and of a receiver while messages are under way (ptrace(2)). nullopt: this
+// machine does not let one look.
+std::optional<std::vector<CostExamination::Traced>> traced_roles(const TransportTraits& traits) {
   const Shape shape = shape_of(traits);
   const Case c{.workload = "stream",
                .transport = traits.name,
@@ -657,12 +654,22 @@ std::optional<NamedByNumber> who_names_a_process(const TransportTraits& traits) 
   CostExamination found;
   trace_system_calls(c, {{}, {}}, test_context(), found);
   if (found.traced_messages == 0) return std::nullopt;
+  return found.traced;
+}
+
+// Whether each side of a pair names another by a process's number.
+struct NamedByNumber {
+  bool by_sender = false, by_receiver = false;
+};
+std::optional<NamedByNumber> who_names_a_process(const TransportTraits& traits) {
+  const std::optional<std::vector<CostExamination::Traced>> traced = traced_roles(traits);
+  if (!traced) return std::nullopt;
   const auto names_one = [](const CostExamination::Traced& role) {
     return std::ranges::any_of(role.calls, [](const CostExamination::Call& call) {
       return call.name.starts_with("process_vm_") || call.name == "rt_sigqueueinfo";
     });
   };
-  return NamedByNumber{names_one(found.traced.at(0)), names_one(found.traced.at(1))};
+  return NamedByNumber{names_one(traced->at(0)), names_one(traced->at(1))};
 }
 
 TEST_P(FactsOf, AsManySidesNameTheOtherAsItsAddressingSays) {
@@ -1557,6 +1564,103 @@ unsigned system_v_objects() {
   return rows;
 }
 
+// What messages go through or lie in, as the kernel shows it of a process, and whose it is by the STANDARDS
+// of its man page, up to POSIX.1-2024. This list, not the transport, is asked, and of those that are found
+// the last one decides: what is Linux's alone is so with whatever else it goes through. Of what only makes,
+// sizes or awaits it (pipe2(2), F_SETPIPE_SZ, pidfd_open(2), epoll(7)) nothing is said.
+struct Mechanism {
+  std::string_view name;
+  Facts::Standard standard;
+};
+constexpr Mechanism mechanisms[]{
+    {"pipe", Facts::Standard::posix},
+    {"message queue", Facts::Standard::posix},
+    {"socket", Facts::Standard::posix},
+    {"shared mapping", Facts::Standard::posix},
+    {"rt_sigqueueinfo", Facts::Standard::posix},
+    {"System V segment", Facts::Standard::system_v},
+    {"msgsnd", Facts::Standard::system_v},
+    {"pipe of packets", Facts::Standard::linux_only},
+    {"FIFO opened both ways", Facts::Standard::linux_only},  // undefined in open(3p)
+    {"memfd", Facts::Standard::linux_only},
+    {"huge pages", Facts::Standard::linux_only},
+    {"io_uring", Facts::Standard::linux_only},
+    {"process_vm_writev", Facts::Standard::linux_only},
+    {"vmsplice", Facts::Standard::linux_only},
+};
+
+std::string mechanism_of(int fd, const std::string& object) {
+  if (object.starts_with("/memfd:")) return "memfd";
+  if (object == "anon_inode:[io_uring]") return "io_uring";
+  if (object.starts_with("socket:")) return "socket";
+  if (is_message_queue(fd)) return "message queue";
+  if (!is_pipe(fd)) return {};
+  const int flags = fcntl(fd, F_GETFL);
+  if ((flags & O_DIRECT) != 0) return "pipe of packets";
+  return (flags & O_ACCMODE) == O_RDWR ? "FIFO opened both ways" : "pipe";
+}
+
+// As /proc/self/maps has them.
+std::set<std::string> shared_mappings() {
+  std::set<std::string> found;
+  std::ifstream lines("/proc/self/maps");
+  for (std::string line; std::getline(lines, line);) {
+    constexpr std::size_t sharing = 4;  // behind " rwx"
+    if (line.at(line.find(' ') + sharing) == 's') found.insert(line);
+  }
+  return found;
+}
+std::string mechanism_of(const std::string& mapping) {
+  const auto maps = [&](std::string_view object) { return mapping.find(object) != std::string::npos; };
+  if (maps(" /memfd:")) return "memfd";
+  if (maps(" /SYSV")) return "System V segment";
+  if (maps(" /anon_hugepage")) return "huge pages";
+  return maps(" anon_inode:[io_uring]") ? "io_uring" : "shared mapping";
+}
+
+TEST_P(FactsOf, ItsStandardIsThatOfTheMechanismsThatItsMessagesGoThrough) {
+  const std::optional<std::vector<CostExamination::Traced>> traced = traced_roles(traits());
+  if (!traced) GTEST_SKIP() << "system calls cannot be traced here";
+  const Shape shape = shape_of(traits());
+  std::set<std::string> objects_before, mappings_before;
+  ManyWork work(
+      transport(), shape,
+      [&](Role&, Ends& ends) {
+        ends[0].send(0);
+        std::set<std::string> found;
+        for (const auto& [fd, object] : open_objects()) {
+          if (!objects_before.contains(object)) found.insert(mechanism_of(fd, object));
+        }
+        for (const std::string& mapping : shared_mappings()) {
+          if (!mappings_before.contains(mapping)) found.insert(mechanism_of(mapping));
+        }
+        for (const CostExamination::Call& call : traced->front().calls) {
+          found.insert(call.name == system_call_name(SYS_memfd_create) ? "memfd" : call.name);
+        }
+        Facts::Standard standard = Facts::Standard::none;
+        std::string by;
+        for (const Mechanism& mechanism : mechanisms) {
+          if (!found.contains(std::string(mechanism.name))) continue;
+          standard = mechanism.standard;
+          by += fmt::format(" {}", mechanism.name);
+        }
+        // What goes through is then another protocol's, which seals it, or no message at all.
+        if (facts().sealed || !facts().carries) standard = Facts::Standard::none;
+        require(standard == facts().standard, "not its standard:" + by);
+        ends[0].finish();
+      },
+      [&](Role&, Ends& ends) {
+        while (ends[0].receive()) {
+        }
+      });
+  work.before_build = [&] {
+    objects_before = names_of_open_objects();
+    mappings_before = shared_mappings();
+  };
+  EXPECT_EQ(outcome_of_many(shape, work), "");
+}
+
+// Where nothing can be traced too.
 TEST_P(FactsOf, ItIsSystemVsIfItSaysSo) {
   in_a_role([&](const std::string& directory) {
     const unsigned before = system_v_objects();
