@@ -100,8 +100,8 @@ struct Facts {
   // nothing and object "process-persistent", messages "kernel-persistent".
   enum class Outlives : std::uint8_t { nothing, object, messages };
   // What another user can be granted: nothing (there are no permissions to grant), sending and receiving only
-  // together, or one without the other.
-  enum class Rights : std::uint8_t { none, together, apart };
+  // together, each without the other, or sending alone (what is received belongs to its one receiver).
+  enum class Rights : std::uint8_t { none, together, apart, sending };
   // What a process that is neither sender nor receiver can do with a message under way.
   enum class Interception : std::uint8_t { none, copy, take };
   enum class Scope : std::uint8_t { machine, network };

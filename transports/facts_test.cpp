@@ -1095,6 +1095,21 @@ struct Powers {
   bool receive = false;
 };
 
+sockaddr_un at_path(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
+// Whether the file of a socket gives what is sent there to who opens it or has a socket of its own called so.
+bool lets_receive_by_its_file(const std::string& path) {
+  const Descriptor opened(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  const Descriptor own(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const sockaddr_un address = at_path(path);
+  return opened || bind(own.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 // What a process can do that, before it opens the link, has made itself another (another user, in another
 // network), the object's permissions being `mode`. Both sides are there, and there is something to receive.
 Powers powers_of_another(const TransportEntry& transport, const Shape& shape, std::optional<mode_t> mode,
@@ -1122,6 +1137,10 @@ Powers powers_of_another(const TransportEntry& transport, const Shape& shape, st
     const SharedBoard others;
     Child another(others, [&] {
       become_another();
+      if (!send && transport.traits.facts.rights == Facts::Rights::sending &&
+          lets_receive_by_its_file(board->address)) {
+        others->reached[done] = true;
+      }
       OpenedLink found = link.found();
       End end = send ? found.sender() : found.strange_receiver();
       if (send) end.send(1);
@@ -1159,10 +1178,11 @@ TEST_P(FactsOf, AnotherUserCanBeGrantedWhatItSays) {
           case Facts::Rights::together:
             return powers.send == powers.receive && (powers.send ? may_write : mode != 0606);
           case Facts::Rights::apart:
+            return powers.send == may_write && powers.receive == may_read;
+          case Facts::Rights::sending:
             break;
         }
-        // On a duplex link a stranger can only take a sending side.
-        return powers.send == may_write && powers.receive == (may_read && !traits().duplex);
+        return powers.send == may_write && !powers.receive;
       }();
       require(as_said, fmt::format("granted {:o}, another user could{} send and could{} receive", mode,
                                    powers.send ? "" : " not", powers.receive ? "" : " not"));
@@ -1251,9 +1271,7 @@ std::string socket_in(const std::string& directory) {
 
 Descriptor unix_stream_at(const std::string& path, bool listening) {
   Descriptor made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const sockaddr_un address = at_path(path);
   const auto* named = reinterpret_cast<const sockaddr*>(&address);
   if (listening) {
     require(bind(made.get(), named, sizeof address) == 0 && listen(made.get(), 1) == 0, "bind " + path);

@@ -49,7 +49,7 @@ class UnixDgram {
                                .send_waits = descriptor_waits,
                                .receive_waits = descriptor_waits,
                                .sender_sees_death = true,
-                               .rights = Facts::Rights::apart};
+                               .rights = Facts::Rights::sending};
 
   explicit UnixDgram(const Shape& shape)
       : shape_(shape), send_buffer_(unix_send_buffer(name, SOCK_DGRAM, shape)) {

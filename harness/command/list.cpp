@@ -214,9 +214,11 @@ std::string_view word(Facts::Rights rights) {
     case Facts::Rights::together:
       return "together";
     case Facts::Rights::apart:
+      return "apart";
+    case Facts::Rights::sending:
       break;
   }
-  return "apart";
+  return "sending";
 }
 std::string_view word(Facts::Interception interception) {
   switch (interception) {
