@@ -137,6 +137,9 @@ struct Facts {
   // Where it does not, the launch notices and names the dead role.
   bool sender_sees_death = false;
   bool receiver_sees_death = false;
+  // Whether what both sides of a duplex link have sent lies in one buffer: either's messages take room from
+  // the other's.
+  bool one_buffer_both_ways = false;
   bool lossy = false;  // what finds no room is gone, and its sender is told that it was sent
   Outlives outlives_its_makers = Outlives::nothing;
   Rights rights = Rights::none;

@@ -996,6 +996,32 @@ TEST_P(FactsOf, AnOverrunLinkLosesMessagesOnlyIfItSaysSo) {
   EXPECT_EQ(outcome_of_many(shape, work), "");
 }
 
+TEST_P(FactsOf, WhatOneSideHasSentTakesRoomFromTheOtherIfItSaysSo) {
+  SKIP_UNLESS_IT_CARRIES();
+  if (!traits().duplex || facts().lossy) {
+    EXPECT_FALSE(facts().one_buffer_both_ways) << "it has no such room";
+    return;
+  }
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard board;
+    OpenedLink link = OpenedLink::made(transport(), in(directory, shape_of(traits())), board);
+    enum : unsigned { peer_open, full, looked };
+    const Child peer(board, [&] {
+      End end = link.receiver();
+      board->reached[peer_open] = true;
+      require_reached(board, full, "the full link");
+      require((end.try_send(0) == Io::again) == facts().one_buffer_both_ways, "room or not");
+      board->reached[looked] = true;
+    });
+    End end = link.sender();
+    require_reached(board, peer_open, "the peer");
+    std::uint64_t sent = 0;
+    while (end.try_send(sent) == Io::done) ++sent;
+    board->reached[full] = true;
+    require_reached(board, looked, "the peer's look");
+  });
+}
+
 // ---- the end ----
 
 TEST_P(FactsOf, ASurplusWriterWithholdsTheEndIfItSaysSo) {

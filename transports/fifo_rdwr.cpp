@@ -178,6 +178,7 @@ class FifoReadWrite {
                                .standard = Facts::Standard::linux_only,
                                .send_waits = descriptor_waits,
                                .receive_waits = {Wait::spin, Wait::yield},
+                               .one_buffer_both_ways = true,
                                .outlives_its_makers = Facts::Outlives::object,
                                .rights = Facts::Rights::together,
                                .third_process_can = Facts::Interception::take};

@@ -130,6 +130,102 @@ TEST(Cross, SaysWhenTheAnswerIsNotWhatFitsLeadsOneToExpect) {
   EXPECT_EQ(cross.unexpected(c, holds, stuck), "unexpected: a deadlock of 60 messages a side, though 60 fit");
 }
 
+TEST(Cross, OverOneBufferBothWaysIsStuckWhereverTheTwoStand) {
+  for (const Wait send_wait : {Wait::block, Wait::poll, Wait::spin, Wait::yield}) {
+    Case c = case_of({"fifo_rdwr", Wait::yield, ""});
+    c.send_wait = send_wait;
+    const std::string word = send_wait == Wait::block || send_wait == Wait::poll ? "deadlock" : "livelock";
+    const CapacityFacts holds = probe_capacity(c, test_context());
+    const std::uint64_t both = holds.fits_min.value();
+    c.burst = (both + 1 - holds.resume_after.value()) / 2;
+    EXPECT_EQ(observed(measure_case(c, 3 * c.burst), "completed"), 1) << case_id(c);
+    for (const std::uint64_t beyond : {both + 1, 4 * both}) {
+      c.burst = beyond;
+      SCOPED_TRACE(case_id(c));
+      const Measurement measured = measure_case(c, 3 * c.burst);
+      EXPECT_EQ(observed(measured, "completed"), 0);
+      EXPECT_GE(observed(measured, word + "_after"), both);
+      EXPECT_LT(observed(measured, word + "_after"), 2 * beyond);
+    }
+  }
+}
+
+// A FIFO both ways, whose second side is let into its first sends only when the first stands in its own.
+class StaggeredFifo {
+ public:
+  static constexpr std::string_view name = "staggered_fifo";
+  static constexpr Facts facts{
+      .summary = "for a test", .receive_waits = {Wait::spin, Wait::yield}, .one_buffer_both_ways = true};
+
+  class Peer {
+   public:
+    Peer(AnyEnd end, bool is_late) : end_(std::move(end)), is_late_(is_late) {}
+    Io send(std::span<const std::byte> message) {
+      if (std::exchange(is_late_, false)) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      return end_.send(message);
+    }
+    Io receive(std::span<std::byte> message) { return end_.receive(message); }
+    Io finish() { return end_.finish(); }
+    void wait_to_send() { end_.wait_to_send(); }
+    void wait_to_receive() { end_.wait_to_receive(); }
+
+   private:
+    AnyEnd end_;
+    bool is_late_;
+  };
+
+  explicit StaggeredFifo(const Shape& shape)
+      : link_(Registry::instance().find("fifo_rdwr")->make_link(shape)) {}
+  Peer open_peer(unsigned side, Meeting& meeting) {
+    return Peer(AnyEnd(link_->open_sender(side, meeting)), side == late_side);
+  }
+  static inline unsigned late_side = 0;  // set in the launch's parent
+
+ private:
+  std::unique_ptr<AnyLink> link_;
+};
+[[maybe_unused]] const bool registered_staggered = register_transport<StaggeredFifo>();
+
+TEST(Cross, OverOneBufferASideThatFindsItsOwnMessagesFirstIsStuckToo) {
+  Case c{.workload = "cross", .transport = "staggered_fifo", .receive_wait = Wait::yield};
+  const std::uint64_t both =
+      fits({.workload = "cross", .transport = "fifo_rdwr", .receive_wait = Wait::yield});
+  c.burst = both - 1;
+  for (const unsigned late : {0u, 1u}) {
+    StaggeredFifo::late_side = late;
+    const Measurement measured = measure_case(c, 3 * c.burst);
+    EXPECT_EQ(observed(measured, "completed"), 0) << "late: " << late;
+    EXPECT_GE(observed(measured, "deadlock_after"), both);
+    EXPECT_EQ(measured.integrity.checked, 2 * c.burst);
+  }
+}
+
+TEST(Cross, OverOneBufferHalfOfWhatFitsIsExpectedToGoThrough) {
+  const WorkloadEntry& cross = *Registry::instance().find("fifo_rdwr")->find_workload("cross");
+  const std::vector<Observation> through{{"completed", "ratio", 1}}, stuck{{"completed", "ratio", 0}};
+  CapacityFacts holds;
+  holds.fits_min = holds.fits_max = 100;
+  holds.resume_after = 1;
+  Case c = case_of({"fifo_rdwr", Wait::yield, "livelock"});
+  c.burst = 50;
+  EXPECT_EQ(cross.unexpected(c, holds, through), "");
+  EXPECT_EQ(cross.unexpected(c, holds, stuck),
+            "unexpected: a livelock of 50 messages a side, though 100 fit in both directions together");
+  holds.resume_after = 11;  // up to 10 are held back
+  EXPECT_EQ(cross.unexpected(c, holds, stuck), "");
+  c.burst = 45;
+  EXPECT_EQ(cross.unexpected(c, holds, stuck),
+            "unexpected: a livelock of 45 messages a side, though 90 fit in both directions together");
+  for (c.burst = 51; c.burst <= 100; c.burst += 49) {
+    EXPECT_EQ(cross.unexpected(c, holds, through), "");
+    EXPECT_EQ(cross.unexpected(c, holds, stuck), "");
+  }
+  c.burst = 101;
+  EXPECT_EQ(cross.unexpected(c, holds, stuck), "");
+  EXPECT_EQ(cross.unexpected(c, holds, through),
+            "unexpected: 101 messages a side went through, though only 100 fit");
+}
+
 Case at_capacity_0(Case c) {
   c.capacity = Capacity::rendezvous();
   c.rendezvous = Registry::instance().find(c.transport)->traits.rendezvous;
