@@ -112,7 +112,7 @@ struct Case {
   std::uint64_t stages = 0;       // filters between source and sink
   std::uint64_t pairs = 0;        // independent pairs at once
   std::string hops = "none";      // transports joined by '+': hop i of a pipeline goes over the i-th, modulo
-                                  // their number; none: all over the case's own
+                                  // their number, and the first is the case's own; none: all over that
   std::string filter = "none";    // the command that each filter of a pipeline runs; none: its own code
   std::string mix = "none";       // sizes of the messages and their weights, see parse_mix(); none: all have
                                   // message_bytes

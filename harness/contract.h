@@ -73,6 +73,10 @@ class WaitSet {
     for (Wait wait : waits) bits_ |= 1u << static_cast<unsigned>(wait);
   }
   constexpr bool contains(Wait wait) const { return bits_ >> static_cast<unsigned>(wait) & 1u; }
+  constexpr WaitSet& operator&=(const WaitSet& other) {
+    bits_ &= other.bits_;
+    return *this;
+  }
 
  private:
   std::uint32_t bits_ = 0;

@@ -37,8 +37,8 @@ struct Place {
 
 // A grid over one transport and one workload, with every choice made.
 struct Block {
-  const TransportTraits* transport;
-  Case base;  // what is not listed below
+  const TransportTraits* transport;  // or what those of its links have in common
+  Case base;                         // what is not listed below
   unsigned roles;
   std::vector<std::uint64_t> message_bytes;
   std::vector<Capacity> capacities;
@@ -74,7 +74,7 @@ std::string lacks(const TransportTraits& transport, const Case& c) {
     for (const Wait wait : all_waits()) {
       if (waits.contains(wait)) all.emplace_back(to_string(wait));
     }
-    return join(all, ", ");
+    return all.empty() ? "none" : join(all, ", ");
   };
   const WaitSet& send_waits = transport.facts.send_waits;
   const WaitSet& receive_waits = transport.facts.receive_waits;
@@ -176,6 +176,7 @@ class Planner {
     narrow(grids, narrowing_.workloads, &Grid::workloads);
     narrow(grids, asked_transports(), &Grid::transports);
     narrow_further(grids);
+    for (const Grid& grid : grids) check_hops(suite, grid);
 
     std::vector<Block> blocks;
     for (const Grid& grid : grids) add_blocks(suite.name, grid, blocks);
@@ -264,7 +265,7 @@ class Planner {
 
   // A reason that is seen without building the link.
   std::string known_reason(const Case& c) {
-    if (std::string reason = lacks(find(c.transport), c); !reason.empty()) return reason;
+    if (std::string reason = lacks(in_common(c), c); !reason.empty()) return reason;
     if (std::string reason = inputs_.unfit(c); !reason.empty()) return reason;
     const PlacementAnswer& placed = place(c.placement, roles_of(c));
     return placed.reason.empty() ? crowded(c, placed.role_pus) : placed.reason;
@@ -274,6 +275,50 @@ class Planner {
 
   const TransportTraits& find(std::string_view name) const {
     return *std::ranges::find(inputs_.transports, name, &TransportTraits::name);
+  }
+
+  // Of each once; more than the case's own only where it names its hops.
+  std::vector<std::string> link_transports(const Case& c) const {
+    std::vector<std::string> names;
+    if (c.hops != "none") {
+      for (const Case& link : inputs_.links(c)) add_once(names, link.transport);
+    }
+    if (names.empty()) names.push_back(c.transport);
+    return names;
+  }
+
+  // The waits and the accesses that the transports of all the case's links have; the rest as of the first.
+  const TransportTraits& in_common(const Case& c) {
+    const std::vector<std::string> names = link_transports(c);
+    if (names.size() == 1) return find(names.front());
+    const auto [found, first] = in_common_.try_emplace(join(names, "+"));
+    if (!first) return found->second;
+    TransportTraits& common = found->second = find(names.front());
+    common.name = found->first;
+    for (const std::string& name : names) {
+      const TransportTraits& each = find(name);
+      common.facts.send_waits &= each.facts.send_waits;
+      common.facts.receive_waits &= each.facts.receive_waits;
+      common.copy_send = common.copy_send && each.copy_send;
+      common.loan_send = common.loan_send && each.loan_send;
+      common.copy_receive = common.copy_receive && each.copy_receive;
+      common.loan_receive = common.loan_receive && each.loan_receive;
+    }
+    return common;
+  }
+
+  void check_hops(const Suite& suite, const Grid& grid) const {
+    const auto hops = grid.further.find("hops");
+    if (hops == grid.further.end()) return;
+    const std::vector<std::string> known = names_of(inputs_.transports);
+    for (const std::string& turns : hops->second) {
+      if (turns == "none") continue;
+      for (const std::string_view name : split(turns, '+')) {
+        const std::string complaint = complain_if_unknown("transport", name, known);
+        if (!complaint.empty())
+          throw std::invalid_argument(fmt::format("suite {}: hops: {}", suite.name, complaint));
+      }
+    }
   }
 
   // Puts every transport's name in the place of "*", and refuses names that are not there.
@@ -342,9 +387,9 @@ class Planner {
   }
 
   void add_blocks(const std::string& suite, const Grid& grid, std::vector<Block>& blocks) {
+    const bool every_transport = grid.transports == names_of(inputs_.transports);
     for (const std::string& workload : grid.workloads) {
       for (const std::string& name : grid.transports) {
-        const TransportTraits& transport = find(name);
         Case plain;
         plain.workload = workload;
         plain.transport = name;
@@ -352,6 +397,9 @@ class Planner {
         plain.limits = narrowing_.limits.value_or(grid.limits);
         plain.sched = narrowing_.sched.value_or(grid.sched);
         for (const Case& base : with_further(suite, plain, grid)) {
+          // Every transport is one for each pipeline of named hops: the first of these.
+          if (every_transport && link_transports(base).front() != name) continue;
+          const TransportTraits& transport = in_common(base);
           const unsigned roles = roles_of(base);
           within_bound(suite, blocks.size());
           const auto sizes = is_mix(base) ? std::vector{base.message_bytes} : grid.message_bytes;
@@ -500,7 +548,8 @@ class Planner {
 
   const Narrowing& narrowing_;
   const PlanInputs& inputs_;
-  std::vector<SkippedCase> left_out_;
+std::vector<SkippedCase> left_out_;
+  std::map<std::string, TransportTraits> in_common_;  // by their names, joined
   std::map<std::pair<std::string, unsigned>, PlacementAnswer> placed_;
 };
 

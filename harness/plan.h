@@ -107,6 +107,9 @@ Suite suite_of(const Narrowing& narrowing);
 //
 // Of a transport that was not built one case is skipped for each workload, size and capacity.
 //
+// A case that names the hops of a pipeline is one over the first of them: a grid over every transport has it
+// once. What waits and accesses it can have is what all its hops have.
+//
 // Throws std::invalid_argument, one line, when the suite names a transport or workload that is not there, or
 // spans more than half a million combinations.
 Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs& inputs, std::uint64_t seed);

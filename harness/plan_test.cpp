@@ -8,6 +8,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "harness/text.h"
+
 namespace ipcmark {
 namespace {
 
@@ -364,6 +366,47 @@ TEST_F(PlanTest, SkipsWhatASuiteNamesAndWasNotBuilt) {
   Narrowing narrowing;
   narrowing.transports = {"pipe"};
   EXPECT_THAT(reasons_of(plan(narrowing)), IsEmpty());
+}
+
+// As a pipeline's: as many links as hops are named.
+std::vector<Case> links_of_hops(const Case& c) {
+  std::vector<Case> links;
+  for (const std::string_view name : split(c.hops == "none" ? c.transport : c.hops, '+'))
+    links.emplace_back(c).transport = name;
+  return links;
+}
+
+TEST_F(PlanTest, ACaseThatNamesItsHopsIsOneOverTheFirstOfThem) {
+  inputs_.links = links_of_hops;
+  grid().further = {{"hops", {"none", "pipe+posix_mq", "posix_mq+pipe"}}};
+  EXPECT_THAT(transports_of(plan().cases),
+              UnorderedElementsAre("pipe", "posix_mq", "posix_shm", "pipe", "posix_mq"));
+  EXPECT_THAT(reasons_of(plan()), IsEmpty());
+  // Asked for by name, each transport is taken at its word, for the workload to refuse.
+  grid().transports = {"posix_mq"};
+  grid().further = {{"hops", {"pipe+posix_mq"}}};
+  EXPECT_THAT(transports_of(plan().cases), ElementsAre("posix_mq"));
+}
+
+TEST_F(PlanTest, ACaseThatNamesItsHopsWaitsAsAllOfThemDo) {
+  inputs_.links = links_of_hops;
+  grid().further = {{"hops", {"pipe+posix_shm"}}};
+  grid().waits = {wait("block|futex|spin")};
+  EXPECT_THAT(waits_of(plan().cases), ElementsAre("spin"));
+  grid().waits = {wait("*")};
+  EXPECT_THAT(waits_of(plan().cases), ElementsAre("spin"));
+  grid().waits = {wait("block")};
+  EXPECT_THAT(reasons_of(plan()), ElementsAre("pipe+posix_shm does not wait by block; it has spin"));
+  grid().waits = {wait("spin")};
+  grid().accesses = {access("loan")};
+  EXPECT_THAT(reasons_of(plan()), ElementsAre("pipe+posix_shm has no loan access to send"));
+}
+
+TEST_F(PlanTest, RefusesHopsThatAreNoTransports) {
+  grid().further = {{"hops", {"pipe+posix_mk"}}};
+  EXPECT_EQ(complaint(),
+            "suite test: hops: unknown transport 'posix_mk' (did you mean posix_mq?); known: pipe, posix_mq, "
+            "posix_shm");
 }
 
 TEST_F(PlanTest, RefusesASuiteThatNamesWhatIsNotThere) {

@@ -339,7 +339,10 @@ def observations(c, rng):
 
 def further_cases():
     cases = []
-    for transport, waits in (("pipe", DESCRIPTOR_WAITS), ("posix_shm", SHARED_MEMORY_WAITS)):
+    for transport, waits, hops in (
+        ("pipe", DESCRIPTOR_WAITS, "pipe+posix_shm"),
+        ("posix_shm", SHARED_MEMORY_WAITS, "posix_shm+pipe"),
+    ):
         cases += [case(workload, transport, wait=wait) for workload in ("ping_pong", "stream") for wait in waits]
         cases += [
             case(workload, transport, wait=waits[0]) for workload in OBSERVED if workload not in ("pairs", "burst", "cross", "paced")
@@ -349,7 +352,7 @@ def further_cases():
         cases += [case("cross", transport, wait=waits[0], capacity=16, burst=burst) for burst in (16, 17)]
         cases += [case("client_server", transport, wait=waits[0], senders=4, reply_bytes=1024)]
         cases += [case("mailbox", transport, size, wait="spin", receivers=8) for size in (64, 4096)]
-        cases += [case("pipeline", transport, wait="spin", stages=2, work=100, hops="pipe+posix_shm")]
+        cases += [case("pipeline", transport, wait="spin", stages=2, work=100, hops=hops)]
     return cases
 
 

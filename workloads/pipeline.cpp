@@ -146,16 +146,21 @@ std::vector<RoleKind> Pipeline::roles(const Case& c) {
 
 std::string Pipeline::unfit(const Case& c, const TransportTraits&) {
   if (c.stages > most_filters) return fmt::format("a pipeline has at most {} filters", most_filters);
-  for (const std::string& hop : hop_names(c)) {
-    const TransportEntry* const entry = Registry::instance().find(hop);
-    if (entry == nullptr) {
-      std::vector<std::string> known;
-      for (const TransportTraits& traits : Registry::instance().traits()) known.push_back(traits.name);
-      return fmt::format("hops: no transport is named {}; known: {}", hop, join(known, ", "));
-    }
-    if (std::string reason = needs_bytes(entry->traits.facts, name, hop); !reason.empty()) return reason;
-    if (entry->traits.facts.lossy) return fmt::format("a pipeline's hops must lose nothing, and {} may", hop);
-    if (c.filter != "none" && !suits_commands(entry->traits)) {
+  const std::vector<std::string> hops = hop_names(c);
+  if (hops.front() != c.transport) {
+    return fmt::format(
+        "the hops {} begin over {}, and {} was asked for: leave the transport open, or ask for {}", c.hops,
+        hops.front(), c.transport, hops.front());
+  }
+  if (const std::size_t named = split(c.hops, '+').size(); named > hops.size()) {
+    return fmt::format("{} names {} hops, and there are {}: one more than filters", c.hops, named,
+                       hops.size());
+  }
+  for (const std::string& hop : hops) {
+    const TransportTraits& traits = registered_traits(hop);
+    if (std::string reason = needs_bytes(traits.facts, name, hop); !reason.empty()) return reason;
+    if (traits.facts.lossy) return fmt::format("a pipeline's hops must lose nothing, and {} may", hop);
+    if (c.filter != "none" && !suits_commands(traits)) {
       return fmt::format("a command reads and writes one-way byte streams, which {} is not", hop);
     }
   }

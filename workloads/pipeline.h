@@ -7,10 +7,11 @@
 // Beside it stands the serial baseline: one process that fills, transforms, works and reads as all of them
 // do, over no link at all. Observations: serial_ns_per_message, and speedup, serial over pipelined.
 //
-// With `hops` each hop goes over the transport whose turn it is. With `filter` each filter is that command
-// between its standard input and output, as a shell's pipeline has it: over pipes or FIFOs, which a command
-// can read and write. It must do to every byte the same as to every other byte of that value (cat, tr) and
-// pass on what it has without waiting for more; both are tried before the launch. It has no serial baseline.
+// With `hops` each hop goes over the transport whose turn it is; the first one's is the case's, and so are
+// its limit and what it holds. With `filter` each filter is that command between its standard input and
+// output, as a shell's pipeline has it: over pipes or FIFOs, which a command can read and write. It must do
+// to every byte the same as to every other byte of that value (cat, tr) and pass on what it has without
+// waiting for more; both are tried before the launch. It has no serial baseline.
 //
 // Per message and end there is one virtual call (workloads/any_link.h), about 1 ns.
 #pragma once

@@ -72,11 +72,16 @@ TEST(Pipeline, SaysWhyNot) {
     return why_not(changed);
   };
   EXPECT_EQ(with([](Case&) {}), "");
-  EXPECT_THAT(with([](Case& x) { x.hops = "pipe+nix"; }), HasSubstr("no transport is named nix; known: "));
-  EXPECT_THAT(with([](Case& x) { x.hops = "pipe+posix_shm"; }),
-              HasSubstr("posix_shm: its sender cannot wait by"));
+  EXPECT_EQ(
+      with([](Case& x) { x.hops = "tcp+pipe"; }),
+      "the hops tcp+pipe begin over tcp, and pipe was asked for: leave the transport open, or ask for tcp");
+  EXPECT_EQ(with([](Case& x) { x.transport = "udp", x.hops = "pipe+posix_mq"; }).substr(0, 48),
+            "the hops pipe+posix_mq begin over pipe, and udp ");
+  EXPECT_EQ(with([](Case& x) { x.hops = "pipe+tcp+posix_mq"; }),
+            "pipe+tcp+posix_mq names 3 hops, and there are 2: one more than filters");
+  EXPECT_THAT(with([](Case& x) { x.hops = "pipe+udp"; }), HasSubstr("must lose nothing, and udp may"));
   EXPECT_EQ(with([](Case& x) { x.stages = 9; }), "a pipeline has at most 8 filters");
-  EXPECT_THAT(with([](Case& x) { x.hops = "null"; }), HasSubstr("null carries nothing"));
+  EXPECT_THAT(with([](Case& x) { x.hops = "pipe+null"; }), HasSubstr("null carries nothing"));
   EXPECT_THAT(with([](Case& x) { x.filter = "cat", x.hops = "pipe+tcp"; }), HasSubstr("which tcp is not"));
   EXPECT_THAT(with([](Case& x) { x.filter = "cat", x.send_wait = Wait::poll; }), HasSubstr("waits by block"));
   EXPECT_EQ(with([](Case& x) { x.filter = "cat", x.work = 1; }), "a command does its own work");

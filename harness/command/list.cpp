@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -498,7 +499,7 @@ Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_
     plan = workbench.plan(suite, options.narrowing, seed, account_for_all);
     plan.precision = options.precision;
   } catch (const std::invalid_argument& error) {
-    throw UsageError(fmt::format("--placement, --transport or --suite: {}", error.what()));
+    throw UsageError(fmt::format("--placement, --transport, --hops or --suite: {}", error.what()));
   }
   check_explicit_pus(options.narrowing, plan, workbench);
   if (options.filter) {
@@ -601,13 +602,15 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
 }
 
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench) {
-  const auto used = [&](const TransportTraits& transport) {
-    return std::ranges::any_of(plan.cases, [&](const PlannedCase& planned) {
-      return planned.benchmark_case.transport == transport.name;
-    });
-  };
+  std::set<std::string> used;
+  for (const PlannedCase& planned : plan.cases) {
+    used.insert(planned.benchmark_case.transport);
+    for (const Case& link : workload_of(planned.benchmark_case).links_of(planned.benchmark_case))
+      used.insert(link.transport);
+  }
   std::vector<TransportTraits> transports;
-  std::ranges::copy_if(workbench.transports(), std::back_inserter(transports), used);
+  std::ranges::copy_if(workbench.transports(), std::back_inserter(transports),
+                       [&](const TransportTraits& transport) { return used.contains(transport.name); });
   const Table table = transports_table(transports);
   std::vector<TransportFacts> all;
   for (const auto& row : table.rows) {
