@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -40,8 +41,8 @@ bool suits_commands(const TransportTraits& traits) {
   return !traits.duplex && traits.facts.unit == Facts::Unit::bytes;
 }
 
-// Starts the command between two descriptors, of which it has copies. Throws std::system_error.
-pid_t start_command(const std::string& command, int input, int output) {
+// Starts the command between descriptors, of which it has copies. Throws std::system_error.
+pid_t start_command(const std::string& command, int input, int output, int complaints = STDERR_FILENO) {
   const std::string replaced_by = "exec " + command;  // so that the process is the command's own
   const pid_t parent = getpid();
   const pid_t child = fork();
@@ -54,11 +55,12 @@ pid_t start_command(const std::string& command, int input, int output) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  // Above the three, so that neither copy overwrites the other.
-  const int in = fcntl(input, F_DUPFD, 3), out = fcntl(output, F_DUPFD, 3);
-  if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0) _exit(126);
-  close(in);
-  close(out);
+  // Above the three, so that no copy overwrites another.
+  std::array<int, 3> copies{input, output, complaints};
+  for (int& copy : copies) copy = fcntl(copy, F_DUPFD_CLOEXEC, 3);
+  for (int i = 0; i < 3; ++i) {
+    if (copies[static_cast<unsigned>(i)] < 0 || dup2(copies[static_cast<unsigned>(i)], i) < 0) _exit(126);
+  }
   execl("/bin/sh", "sh", "-c", replaced_by.c_str(), nullptr);
   _exit(127);
 }
@@ -86,15 +88,26 @@ std::uint64_t cpu_ns_of(pid_t pid) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-// What the command makes of each value of a byte. Throws Unsupported when it does not give back as many as it
-// got while its input stays open.
+// The first line of what a command had to say, after a colon; empty when it was silent.
+std::string first_line_in(int complaints) {
+  std::array<char, 200> text;
+  const ssize_t got = pread(complaints, text.data(), text.size(), 0);
+  const std::string_view line =
+      split({text.data(), static_cast<std::size_t>(std::max<ssize_t>(0, got))}, '\n')[0];
+  return line.empty() ? "" : ": " + std::string(line);
+}
+
+// What the command makes of each value of a byte. Throws std::runtime_error when it does not give back as
+// many as it got while its input stays open.
 std::array<unsigned char, 256> bytes_through(const std::string& command) {
   std::array<int, 2> to, from;
   if (pipe2(to.data(), O_CLOEXEC) != 0) fail("pipe2");
   Descriptor read_to(to[0]), write_to(to[1]);
   if (pipe2(from.data(), O_CLOEXEC) != 0) fail("pipe2");
   Descriptor read_from(from[0]), write_from(from[1]);
-  const pid_t pid = start_command(command, read_to.get(), write_from.get());
+  const Descriptor complaints(memfd_create("ipcmark-complaints", MFD_CLOEXEC));
+  if (!complaints) fail("memfd_create");
+  const pid_t pid = start_command(command, read_to.get(), write_from.get(), complaints.get());
   read_to.reset();
   write_from.reset();
 
@@ -121,14 +134,19 @@ std::array<unsigned char, 256> bytes_through(const std::string& command) {
   int status = 0;
   waitpid(pid, &status, 0);
   if (answered < answer.size()) {
-    throw Unsupported(fmt::format(
+    // What a shell answers for a command that it cannot find or may not execute (POSIX, 2.8.2).
+    if (WIFEXITED(status) && (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127)) {
+      throw std::runtime_error(
+          fmt::format("the filter '{}' cannot be executed{}", command, first_line_in(complaints.get())));
+    }
+    throw std::runtime_error(fmt::format(
         "the filter '{}' {} {} of {} bytes while its input was open{}", command,
         ended ? "ended after passing on" : "passed on", answered, bytes.size(),
-        ended ? ""
+        ended ? first_line_in(complaints.get())
               : "; a command that collects its output needs `stdbuf -o0` before it, or its own such option"));
   }
   if (more) {
-    throw Unsupported(fmt::format("the filter '{}' makes more bytes than it gets", command));
+    throw std::runtime_error(fmt::format("the filter '{}' makes more bytes than it gets", command));
   }
   return answer;
 }

@@ -10,13 +10,18 @@ namespace ipcmark {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
-std::string failure_of(const Case& c, std::uint64_t messages) {
+std::optional<LaunchFailure> failed_launch_of(const Case& c, std::uint64_t messages) {
   const WorkloadEntry& workload = *Registry::instance().find(c.transport)->find_workload(c.workload);
   const std::vector<std::vector<int>> unpinned(workload.roles(c).size());
   const TrialOutcome outcome = run_trial(c, unpinned, {.fixed_messages = messages}, test_context());
   const auto* const failure = std::get_if<LaunchFailure>(&outcome);
-  return failure == nullptr ? "" : failure->reason;
+  return failure == nullptr ? std::nullopt : std::optional(*failure);
+}
+std::string failure_of(const Case& c, std::uint64_t messages) {
+  const std::optional<LaunchFailure> failure = failed_launch_of(c, messages);
+  return failure ? failure->reason : "";
 }
 
 TEST(Pipeline, EveryFilterDoesItsPartOverEveryTransport) {
@@ -105,15 +110,29 @@ TEST(Pipeline, ACommandIsAFilter) {
   }
 }
 
-TEST(Pipeline, ACommandThatIsNoFilterIsRefusedWithTheReason) {
+TEST(Pipeline, ACommandThatIsNoFilterFailsTheLaunchWithTheReason) {
   Case c{.workload = "pipeline", .transport = "pipe"};
   const auto reason = [&](const char* command) {
     c.filter = command;
-    return failure_of(c, 10);
+    const std::optional<LaunchFailure> failure = failed_launch_of(c, 10);
+    EXPECT_TRUE(failure && failure->kind == LaunchFailure::Kind::failed) << command;
+    return failure ? failure->reason : "";
   };
   EXPECT_THAT(reason("tr a b"), HasSubstr("passed on 0 of 256 bytes while its input was open; a command"));
   EXPECT_THAT(reason("true"), HasSubstr("ended after passing on 0 of 256 bytes"));
+  EXPECT_THAT(reason("no-such-program | true"), HasSubstr("no-such-program: not found"));
   EXPECT_THAT(reason("head -c 100"), HasSubstr("ended after passing on 100 of 256 bytes"));
+}
+
+TEST(Pipeline, ACommandThatCannotBeExecutedFailsTheLaunchAndSaysNothingBesides) {
+  const Case c{.workload = "pipeline", .transport = "pipe", .filter = "no-such-program"};
+  testing::internal::CaptureStderr();
+  const std::optional<LaunchFailure> failure = failed_launch_of(c, 10);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  ASSERT_TRUE(failure.has_value());
+  EXPECT_EQ(failure->kind, LaunchFailure::Kind::failed);
+  EXPECT_THAT(failure->reason, StartsWith("the filter 'no-such-program' cannot be executed: "));
+  EXPECT_THAT(failure->reason, HasSubstr("not found"));
 }
 
 // One that gives back its first bytes only as it should, and later ones otherwise.

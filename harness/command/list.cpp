@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/command/console.h"
+#include "harness/shell_command.h"
 #include "harness/text.h"
 #include "results/json_node.h"
 #include "results/precision.h"
@@ -471,6 +472,21 @@ void check_explicit_pus(const Narrowing& narrowing, const Plan& plan, const Work
   }
 }
 
+// Throws UsageError for a pipeline's filter that no shell could run.
+void check_filters(const Plan& plan, const Narrowing& narrowing) {
+  std::set<std::string> filters;
+  for (const PlannedCase& planned : plan.cases) filters.insert(planned.benchmark_case.filter);
+  filters.erase("none");
+  for (const std::string& filter : filters) {
+    const std::string reason = why_not_executable(filter);
+    if (reason.empty()) continue;
+    throw UsageError(
+        fmt::format("{}: '{}' cannot be executed: {}",
+                    narrowing.further.contains("filter") ? "--filter" : "suite " + plan.suite + ": filter",
+                    filter, reason));
+  }
+}
+
 Suite loaded(const std::string& name_or_file) {
   try {
     return load_suite(name_or_file);
@@ -502,6 +518,7 @@ Plan chosen_plan(const CaseOptions& options, Workbench& workbench, bool account_
     throw UsageError(fmt::format("--placement, --transport, --hops or --suite: {}", error.what()));
   }
   check_explicit_pus(options.narrowing, plan, workbench);
+  check_filters(plan, options.narrowing);
   if (options.filter) {
     const Filter filter(*options.filter);
     const auto left_out = [&](const auto& one) { return !filter.matches(one.id); };

@@ -93,27 +93,38 @@ TEST_F(Program, TellsBadInputInOneLineAndEndsWithTwo) {
       << R"({"name": "x", "grids": [{"workload": "stream", "transport": "pip"}]})";
   std::ofstream(path("twice.json"))
       << R"({"name": "x", "grids": [{"workload": "stream", "size": 1, "size": 2}]})";
+  std::ofstream(path("filter.json"))
+      << R"({"name": "x", "grids": [{"workload": "pipeline", "filter": ["cat", "no-such-program"]}]})";
   struct Row {
     std::string arguments, names, allows;
   };
-  for (const Row& row : {Row{"run --transport bogus", "--transport", "known: "},
-                         {"run --size 0", "--size", "1 to 1Ti"},
-                         {"run --size 10Ti", "--size", "1 to 1Ti"},
-                         {"run --capacity -1", "--capacity", "default, 0"},
-                         {"run --placement 0+100000", "--placement", "allowed"},
-                         {"run --suite nope", "--suite", "built in are"},
-                         {"run --suite broken.json", "--suite: broken.json", ""},
-                         {"run --suite wrong.json", "--suite: wrong.json", "block, poll"},
-                         {"run --suite stranger.json", "--suite: suite x", "did you mean pipe?"},
-                         {"run --suite twice.json", "--suite: twice.json: grids[0]: has \"size\" twice", ""},
-                         {"run --suite .", "--suite: .", ""},
-                         {"run --placement 0+0+0+0", "--placement 0+0+0+0", "has 2 roles"},
-                         {"list cases --suite quick --placement 0+0+0", "--placement 0+0+0", "has 2 roles"},
-                         {"run --transport pipe -o missing/x.json", "--output: missing/x.json", "allowed: "},
-                         {"run --transport pipe -o .", "--output: .", "allowed: "},
-                         {"run --transport pipe -o /dev/null", "--output: /dev/null", "allowed: "},
-                         {"run --transport pipe --wait futex", "pipe does not wait by futex", "block"},
-                         {"frob", "frob", "known: run"}}) {
+  for (const Row& row :
+       {Row{"run --transport bogus", "--transport", "known: "},
+        {"run --size 0", "--size", "1 to 1Ti"},
+        {"run --size 10Ti", "--size", "1 to 1Ti"},
+        {"run --capacity -1", "--capacity", "default, 0"},
+        {"run --placement 0+100000", "--placement", "allowed"},
+        {"run --suite nope", "--suite", "built in are"},
+        {"run --suite broken.json", "--suite: broken.json", ""},
+        {"run --suite wrong.json", "--suite: wrong.json", "block, poll"},
+        {"run --suite stranger.json", "--suite: suite x", "did you mean pipe?"},
+        {"run --suite twice.json", "--suite: twice.json: grids[0]: has \"size\" twice", ""},
+        {"run --suite .", "--suite: .", ""},
+        {"run --placement 0+0+0+0", "--placement 0+0+0+0", "has 2 roles"},
+        {"list cases --suite quick --placement 0+0+0", "--placement 0+0+0", "has 2 roles"},
+        {"run --transport pipe -o missing/x.json", "--output: missing/x.json", "allowed: "},
+        {"run --transport pipe -o .", "--output: .", "allowed: "},
+        {"run --transport pipe -o /dev/null", "--output: /dev/null", "allowed: "},
+        {"run --transport pipe --wait futex", "pipe does not wait by futex", "block"},
+        {"run --workload pipeline --hops pipe+nix", "hops: unknown transport 'nix'", "known: "},
+        {"run --workload pipeline --hops pipe+tcp --transport udp",
+         "pipe+tcp begin over pipe, and udp was asked for", "ask for pipe"},
+        {"run --workload pipeline --hops pipe+posix_shm --wait block",
+         "pipe+posix_shm does not wait by block", "it has spin, yield"},
+        {"run --workload pipeline --filter no-such-program", "--filter: 'no-such-program' cannot be executed",
+         ""},
+        {"run --suite filter.json", "suite x: filter: 'no-such-program' cannot be", ""},
+        {"frob", "frob", "known: run"}}) {
     const Ended ended = run(row.arguments);
     EXPECT_EQ(ended.status, 2) << row.arguments;
     EXPECT_THAT(ended.out, IsEmpty()) << row.arguments;
@@ -137,6 +148,14 @@ TEST_F(Program, ShowsCasesAndTimeInADryRunAndMeasuresNothing) {
                                     "  pipe       64 B  default   block  copy    "));
   EXPECT_THAT(ended.out, HasSubstr("2 cases, 0 skipped; 6 launches each of 100 ms, about "));
   EXPECT_FALSE(std::filesystem::exists(path("x.json")));
+}
+
+TEST_F(Program, RunsAPipelineOfNamedHopsOnceOverTheFirstOfThem) {
+  const Ended ended =
+      run("run --workload pipeline --hops posix_mq+pipe+unix_stream --stages 2 --benchmark_list_tests");
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, StartsWith("workload:pipeline/transport:posix_mq/"));
+  EXPECT_EQ(std::count(ended.out.begin(), ended.out.end(), '\n'), 1) << ended.out;
 }
 
 TEST_F(Program, ListsTestsAsGoogleBenchmarkDoes) {
