@@ -548,7 +548,7 @@ class Planner {
 
   const Narrowing& narrowing_;
   const PlanInputs& inputs_;
-std::vector<SkippedCase> left_out_;
+  std::vector<SkippedCase> left_out_;
   std::map<std::string, TransportTraits> in_common_;  // by their names, joined
   std::map<std::pair<std::string, unsigned>, PlacementAnswer> placed_;
 };

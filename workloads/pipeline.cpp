@@ -6,16 +6,19 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "harness/batches.h"
 #include "harness/descriptor.h"
 #include "harness/fail.h"
+#include "harness/memory_map.h"
 #include "harness/text.h"
 #include "workloads/affine.h"
 #include "workloads/any_messages.h"
@@ -150,6 +153,32 @@ std::array<unsigned char, 256> bytes_through(const std::string& command) {
   }
   return answer;
 }
+
+// A file in memory of so many bytes, which goes with this object.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::size_t bytes) : file_(memfd_create("ipcmark-serial", MFD_CLOEXEC)) {
+    if (!file_ || ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) fail("memfd_create");
+  }
+
+  int fd() const { return file_.get(); }
+  // Throws std::runtime_error when the file has another size.
+  MemoryMap map(std::size_t bytes) const {
+    struct stat status {};
+    if (fstat(fd(), &status) != 0) fail("fstat of a file in memory");
+    if (static_cast<std::size_t>(status.st_size) != bytes) {
+      throw std::runtime_error(
+          fmt::format("of {} bytes in a file the filter made {}", bytes, status.st_size));
+    }
+    if (bytes == 0) return {};
+    void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd(), 0);
+    if (memory == MAP_FAILED) fail("mmap of a file in memory");
+    return {memory, bytes};
+  }
+
+ private:
+  Descriptor file_;
+};
 
 }  // namespace
 
@@ -289,7 +318,11 @@ void Pipeline::run_source(Role& role) {
   finish(*to_);
   role.announce({PhaseKind::drain, 0});
   role.conclude();
-  if (!has_command()) run_serially(board);
+  if (!has_command()) {
+    run_serially(board);
+  } else if (options_.fixed_messages == 0) {
+    run_commands_serially(board);
+  }
 }
 
 void Pipeline::run_filter(Role& role) {
@@ -386,6 +419,52 @@ void Pipeline::run_sink(Role& role) {
       });
   board.integrity = checker.counts();
   board.integrity.every_byte = options_.every_byte;
+}
+
+// As many messages as take a while, and long against the commands' own start. That is taken off, as it takes
+// over empty files: the commands that were timed had started before.
+void Pipeline::run_commands_serially(RoleBoard& board) const {
+  constexpr std::uint64_t long_enough_ns = 20'000'000, growth = 4;
+  constexpr std::uint64_t fewest = 64 << 10, most = 64 << 20;
+  const std::uint64_t start_ns = ns_of_commands_in_turn(0);
+  for (std::uint64_t bytes = fewest;; bytes *= growth) {
+    const std::uint64_t messages = bytes / case_.message_bytes + 1;
+    const std::uint64_t elapsed_ns = ns_of_commands_in_turn(messages);
+    if (elapsed_ns < start_ns + std::max(long_enough_ns, start_ns) && bytes < most) continue;
+    board.figures[serial_ns] = elapsed_ns - std::min(elapsed_ns, start_ns);
+    board.figures[serial_messages] = messages;
+    return;
+  }
+}
+
+// A file of so many messages is written, each filter makes a file of the one before, the last one is read.
+std::uint64_t Pipeline::ns_of_commands_in_turn(std::uint64_t messages) const {
+  const std::size_t message_bytes = case_.message_bytes, bytes = messages * message_bytes;
+  MessageBuffer message(message_bytes);
+  const auto place = [&](const MemoryMap& map, std::uint64_t i) {
+    return map.bytes().data() + i * message_bytes;
+  };
+  const std::uint64_t begin_ns = now_ns();
+  auto input = std::make_unique<MemoryFile>(bytes);
+  {
+    const MemoryMap map = input->map(bytes);
+    for (std::uint64_t i = 0; i < messages; ++i) {
+      fill(message.span(), 0, i, case_.touch);
+      std::memcpy(place(map, i), message.span().data(), message_bytes);
+    }
+  }
+  for (std::uint64_t filter = 0; filter < filters_; ++filter) {
+    auto output = std::make_unique<MemoryFile>(0);
+    await_command(start_command(case_.filter, input->fd(), output->fd()), case_.filter);
+    if (lseek(output->fd(), 0, SEEK_SET) != 0) fail("lseek in a file in memory");
+    input = std::move(output);
+  }
+  const MemoryMap map = input->map(bytes);
+  for (std::uint64_t i = 0; i < messages; ++i) {
+    std::memcpy(message.span().data(), place(map, i), message_bytes);
+    keep(read(message.span(), case_.touch).sum);
+  }
+  return now_ns() - begin_ns;
 }
 
 // As many messages as were timed, or as many as take a while.

@@ -11,7 +11,8 @@
 // its limit and what it holds. With `filter` each filter is that command between its standard input and
 // output, as a shell's pipeline has it: over pipes or FIFOs, which a command can read and write. It must do
 // to every byte the same as to every other byte of that value (cat, tr) and pass on what it has without
-// waiting for more; both are tried before the launch. It has no serial baseline.
+// waiting for more; both are tried before the launch. Its serial baseline, in timed launches, is the same
+// commands one after another, each making a whole file in memory of the one before.
 //
 // Per message and end there is one virtual call (workloads/any_link.h), about 1 ns.
 #pragma once
@@ -58,6 +59,8 @@ class Pipeline final : public AnyWork {
   void run_command(Role& role);
   void run_sink(Role& role);
   void run_serially(RoleBoard& board) const;
+  void run_commands_serially(RoleBoard& board) const;
+  std::uint64_t ns_of_commands_in_turn(std::uint64_t messages) const;
   void judge_mapped(SequenceChecker& checker, std::span<const std::byte> message,
                     std::span<std::byte> scratch) const;
 

@@ -135,6 +135,35 @@ TEST(Pipeline, ACommandThatCannotBeExecutedFailsTheLaunchAndSaysNothingBesides) 
   EXPECT_THAT(failure->reason, HasSubstr("not found"));
 }
 
+TrialOutcome timed(const Case& c) {
+  constexpr std::uint64_t timed_ns = 5'000'000;
+  const std::vector<std::vector<int>> unpinned(Pipeline::roles(c).size());
+  return run_trial(c, unpinned, {.timed_ns = timed_ns}, test_context());
+}
+
+TEST(Pipeline, BesideCommandsStandTheSameCommandsOneAfterAnother) {
+  for (const std::uint64_t bytes : {64u, 67u, 1u << 20}) {
+    const Case c{.workload = "pipeline",
+                 .transport = "pipe",
+                 .message_bytes = bytes,
+                 .stages = 2,
+                 .filter = "stdbuf -o0 tr a-y z"};
+    const TrialOutcome outcome = timed(c);
+    ASSERT_TRUE(std::holds_alternative<Measurement>(outcome)) << std::get<LaunchFailure>(outcome).reason;
+    EXPECT_GT(observed(std::get<Measurement>(outcome), "serial_ns_per_message"), 0);
+    EXPECT_GT(observed(std::get<Measurement>(outcome), "speedup"), 0);
+  }
+}
+
+TEST(Pipeline, ACommandThatMakesLessOfAFileFailsTheLaunch) {
+  const Case c{.workload = "pipeline",
+               .transport = "pipe",
+               .filter = "sh -c 'if [ -p /dev/stdin ]; then exec cat; else exec head -c 1; fi'"};
+  const TrialOutcome outcome = timed(c);
+  ASSERT_TRUE(std::holds_alternative<LaunchFailure>(outcome));
+  EXPECT_THAT(std::get<LaunchFailure>(outcome).reason, HasSubstr("bytes in a file the filter made 1"));
+}
+
 // One that gives back its first bytes only as it should, and later ones otherwise.
 TEST(Pipeline, WhatACommandMakesOfLaterMessagesIsSeen) {
   const Case c{.workload = "pipeline",
