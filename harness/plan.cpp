@@ -632,6 +632,7 @@ Plan make_plan(const Suite& suite, const Narrowing& narrowing, const PlanInputs&
   plan.launches = suite.launches;
   plan.min_time_ns = suite.min_time_ns;
   plan.seed = seed;
+  plan.verified_while_timed = suite.cover == Suite::Cover::pairwise;
   std::vector<bool> is_kept(cases.size());
   for (const std::size_t i : kept) is_kept[i] = true;
   for (std::size_t i = 0; inputs.account_for_all && i < cases.size(); ++i) {

@@ -71,6 +71,9 @@ struct Plan {
   // Launches are added until the interval of each case is this narrow, up to `launches`
   // (results/precision.h).
   std::optional<double> precision{};
+  // A cover is there to see faults, not for its figures: every byte of its timed messages is compared, in
+  // place of a launch before them that does.
+  bool verified_while_timed = false;
   std::vector<PlannedCase> cases;  // in the suite's order, without repeats
   std::vector<SkippedCase> skipped;
   // If asked for, what a pairwise suite leaves out besides: combinations whose every pair of values is in one

@@ -194,7 +194,7 @@ class Run {
     counted_rounds_ = plan_.precision ? std::min(first_look, plan_.launches) : plan_.launches;
     for (const PlannedCase& planned : plan_.cases) {
       if (needs_no_more(planned)) continue;
-      launches_planned_ += 1 + not_done(planned, 1, counted_rounds_);
+      launches_planned_ += (plan_.verified_while_timed ? 0 : 1) + not_done(planned, 1, counted_rounds_);
     }
   }
 
@@ -278,21 +278,26 @@ class Run {
   // Every byte of every message compared, before anything is timed; a case that fails is not timed at all.
   void verify(const PlannedCase& planned) {
     tell(planned);
-    const Case& benchmark_case = planned.benchmark_case;
-    const TrialContext context = workbench_.context(benchmark_case, interruption_.fd());
-    // Some mechanisms take 40 ms a message (Nagle's algorithm behind an acknowledgement).
-    constexpr std::uint64_t long_enough_ns = 20'000'000;
-    const TrialOptions options{.fixed_messages = verified_messages(benchmark_case),
-                               .fixed_within_ns = long_enough_ns,
-                               .every_byte = true};
-    const TrialOutcome outcome = run_trial(benchmark_case, planned.role_pus, options, context);
-    if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
-      fail(planned, 0, *failure);
-    } else if (const ProbeKey key = probe_key(benchmark_case); !capacities_.contains(key)) {
-      capacities_.emplace(key, probe_capacity(benchmark_case, context));
+    const TrialContext context = workbench_.context(planned.benchmark_case, interruption_.fd());
+    if (plan_.verified_while_timed || passes_verification(planned, context)) {
+      if (const ProbeKey key = probe_key(planned.benchmark_case); !capacities_.contains(key)) {
+        capacities_.emplace(key, probe_capacity(planned.benchmark_case, context));
+      }
     }
     if (is_examined(plan_) && !out_.contains(planned.id) && !was_interrupted()) examine(planned, context);
-    ++launches_done_;
+    if (!plan_.verified_while_timed) ++launches_done_;
+  }
+
+  bool passes_verification(const PlannedCase& planned, const TrialContext& context) {
+    // Some mechanisms take 40 ms a message (Nagle's algorithm behind an acknowledgement).
+    constexpr std::uint64_t long_enough_ns = 20'000'000;
+    const TrialOptions options{.fixed_messages = verified_messages(planned.benchmark_case),
+                               .fixed_within_ns = long_enough_ns,
+                               .every_byte = true};
+    const TrialOutcome outcome = run_trial(planned.benchmark_case, planned.role_pus, options, context);
+    const auto* failure = std::get_if<LaunchFailure>(&outcome);
+    if (failure != nullptr) fail(planned, 0, *failure);
+    return failure == nullptr;
   }
 
   void examine(const PlannedCase& planned, const TrialContext& context) {
@@ -327,7 +332,10 @@ class Run {
     TrialOutcome outcome = run_as_benchmark(planned.id, [&] {
       // One seed a round: all cases of it have the same arrivals.
       return run_trial(planned.benchmark_case, planned.role_pus,
-                       {.timed_ns = plan_.min_time_ns, .seed = plan_.seed + round}, context);
+                       {.timed_ns = plan_.min_time_ns,
+                        .every_byte = plan_.verified_while_timed,
+                        .seed = plan_.seed + round},
+                       context);
     });
     if (const auto* failure = std::get_if<LaunchFailure>(&outcome)) {
       fail(planned, round, *failure);
