@@ -122,7 +122,8 @@ TEST_P(RingOfCapacity, HoldsItsCapacityAgainOnceItIsDrained) {
   RingReceiver receiver = region.receiver();
   std::vector<std::byte> message(16);
   const std::uint64_t step = Ring::cursor_step(GetParam());
-  for (const std::uint64_t several : {std::uint64_t{1}, step - 1, step, step + 1, GetParam() - 1, GetParam()}) {
+  for (const std::uint64_t several :
+       {std::uint64_t{1}, step - 1, step, step + 1, GetParam() - 1, GetParam()}) {
     if (several == 0 || several > GetParam()) continue;
     for (std::uint64_t i = 0; i < several; ++i) ASSERT_EQ(sender.send(message), Io::done);
     for (std::uint64_t i = 0; i < several; ++i) ASSERT_EQ(receiver.receive(message), Io::done);
