@@ -650,6 +650,7 @@ def draw_dots(figure: Figure, layout: Layout, footer: list[str]):
         label_width = 0
     most = 3 if layout.labels_beside else 1
     bands = [range(i, min(i + most, len(figure.columns))) for i in range(0, len(figure.columns), most)]
+    bands = [band for band in bands if any(row.dots[i] for row in figure.rows for i in band)]
     across, across_all = len(bands[0]), len(figure.columns)
     span = (layout.width - label_width) / across
     head = _head_height(figure, layout)

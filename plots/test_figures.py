@@ -3,6 +3,7 @@
 import copy
 import json
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy
@@ -270,6 +271,17 @@ def test_waits_stand_side_by_side_with_the_figures_of_the_file(tmp_path):
             assert dot.value.value == pytest.approx(numpy.median(values))
             assert (dot.value.low, dot.value.high) == pytest.approx((min(values), max(values)))
     assert [row.dots[0].noisy for row in figure.rows] == [True] + [False] * 5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_column_of_dots_that_nothing_was_measured_for_is_not_drawn_by_itself(tmp_path):
+    cases = [sample.case(w, "posix_shm", wait=wait) for wait in SHARED_MEMORY_WAITS for w in ("ping_pong", "stream")]
+    (figure,) = waits_of([result(tmp_path, *cases)[0]])
+    rows = [replace(row, dots=(None, *row.dots[1:])) for row in figure.rows]
+    figure = replace(figure, ys=(), y="time", rows=rows, alt="")
+    narrow = drawing.inline_svg(figure, drawing.NARROW, "narrow")
+    assert "RTT p50" not in narrow and "CPU per message" in narrow
+    assert "RTT p50" in drawing.inline_svg(figure, drawing.WIDE, "wide")
 
 
 def test_sides_that_wait_differently_are_rows_of_their_own(tmp_path):

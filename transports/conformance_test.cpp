@@ -1084,7 +1084,11 @@ TEST_P(TransportConformance, ItIsNamedAsItSaysAndLeavesNoName) {
     require(seen == facts().naming, "it is named otherwise than its facts say");
     require(address == (facts().scope == Facts::Scope::network), "its scope is another than its facts say");
   };
-  const std::string outcome = outcome_of(test_spec(1), work);
+  std::string outcome = outcome_of(test_spec(1), work);
+  // Without namespaces other processes' objects come and go in the same tables.
+  for (int more = 0; more < 10 && outcome.starts_with("failed: ") && !test_isolation().namespaces; ++more) {
+    outcome = outcome_of(test_spec(1), work);
+  }
   if (outcome.starts_with("unsupported: ")) GTEST_SKIP() << outcome;
   EXPECT_EQ(outcome, "");
 }

@@ -319,8 +319,10 @@ CapacityFacts probe_capacity(const Case& benchmark_case, const TrialContext& con
   }
   Case probed = benchmark_case;
   const Facts& mechanism = transport.traits.facts;
-  const bool seen_asleep =
-      may_sleep(benchmark_case.send_wait) && !mechanism.lossy && access("/proc/self/stat", R_OK) == 0;
+  // A rendezvous holds nothing, and one that is acknowledged over its own link has one wait for both sides.
+  const bool seen_asleep = may_sleep(benchmark_case.send_wait) && !mechanism.lossy &&
+                           benchmark_case.capacity != Capacity::rendezvous() &&
+                           access("/proc/self/stat", R_OK) == 0;
   if ((!seen_asleep && !mechanism.send_waits.contains(Wait::spin)) ||
       !mechanism.receive_waits.contains(Wait::spin)) {
     facts.note = "not probed: it cannot try without sleeping";
