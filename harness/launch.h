@@ -89,7 +89,7 @@ struct RoleBoard {
   std::uint64_t warm_up_messages;
   WarmUpReport warm_up;
   std::uint64_t messages_per_sample;  // of the histogram; 0 when this role keeps none
-  bool tries_counted;                 // whether the next two are told
+  bool tries_counted;                 // whether empty_tries and work_done are told
   std::uint64_t dropped;              // messages given up by this sender, over the whole launch
   std::uint64_t timed_dropped;        // of these, in the timed part
   std::uint64_t empty_tries;

@@ -20,8 +20,8 @@ namespace ipcmark {
 // Positions of the sender's figures on its RoleBoard.
 struct ProbeFigures {
   static constexpr unsigned fits_min = 0, fits_max = 1, bound_reached = 2, resume_after = 3, has_resume = 4,
-                            only_rounds = 5,  // > 0: so many, for want of time
-      process = 6;                            // the sender's, as /proc names it
+                            only_rounds = 5;  // > 0: so many, for want of time
+  static constexpr unsigned process = 6;      // the sender's, as /proc names it
 };
 
 std::unique_ptr<Work> make_capacity_probe(const Case& benchmark_case, const Shape& shape);

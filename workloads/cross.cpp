@@ -21,11 +21,7 @@ constexpr unsigned stuck_rounds = 0, recognised_round = 1, in_flight = 2, own_in
 
 std::uint64_t messages_a_round(const Case& c) { return std::max<std::uint64_t>(1, c.burst); }
 
-bool tries_without_sleep(Wait wait) { return wait == Wait::spin || wait == Wait::yield; }
-
-std::string_view word_for(const Case& c) {
-  return tries_without_sleep(c.send_wait) ? "livelock" : "deadlock";
-}
+std::string_view word_for(const Case& c) { return may_sleep(c.send_wait) ? "deadlock" : "livelock"; }
 
 bool shares_one_buffer(const Case& c) { return registered_traits(c.transport).facts.one_buffer_both_ways; }
 
@@ -43,8 +39,8 @@ class Side {
         writer_(writer),
         reader_(reader),
         messages_(messages_a_round(benchmark_case)),
-        sends_without_sleep_(tries_without_sleep(benchmark_case.send_wait)),
-        receives_without_sleep_(tries_without_sleep(benchmark_case.receive_wait)),
+        sends_without_sleep_(!may_sleep(benchmark_case.send_wait)),
+        receives_without_sleep_(!may_sleep(benchmark_case.receive_wait)),
         shares_one_buffer_(shares_one_buffer(benchmark_case)),
         watcher_([this](const std::stop_token& stop) { watch(stop); }) {}
 

@@ -275,7 +275,7 @@ class Run {
     warn_(fmt::format("{}: {}", planned.id, failure.reason));
   }
 
-  // Every byte of every message compared, before anything is timed; a case that fails is not timed at all.
+  // What comes before anything is timed; a case that fails its verification is not timed at all.
   void verify(const PlannedCase& planned) {
     tell(planned);
     const TrialContext context = workbench_.context(planned.benchmark_case, interruption_.fd());
@@ -288,6 +288,7 @@ class Run {
     if (!plan_.verified_while_timed) ++launches_done_;
   }
 
+  // Every byte of every message compared.
   bool passes_verification(const PlannedCase& planned, const TrialContext& context) {
     // Some mechanisms take 40 ms a message (Nagle's algorithm behind an acknowledgement).
     constexpr std::uint64_t long_enough_ns = 20'000'000;
