@@ -12,7 +12,7 @@ namespace {
 TEST(Pipes, HoldInEachPageAsManyWholeMessagesAsFitIntoIt) {
   const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   for (const char* transport : {"pipe", "fifo"}) {
-    for (const std::uint64_t bytes : {2, 64, 100, 1'000, 2'048, 2'049, 4'096}) {
+    for (const std::uint64_t bytes : {1, 2, 64, 100, 1'000, 2'048, 2'049, 4'096}) {
       for (const Capacity& capacity : {Capacity{}, Capacity::bounded(16), Capacity::bounded(1'000)}) {
         Case c;
         c.workload = "stream";
@@ -27,6 +27,7 @@ TEST(Pipes, HoldInEachPageAsManyWholeMessagesAsFitIntoIt) {
         const std::uint64_t expected = found.limit->value / page * (page / bytes);
         EXPECT_EQ(found.fits_min.value_or(0), expected) << transport << ", " << bytes << " B";
         EXPECT_EQ(found.fits_max.value_or(0), expected) << transport << ", " << bytes << " B";
+        EXPECT_FALSE(found.fits_is_lower_bound) << transport << ", " << bytes << " B";
       }
     }
   }

@@ -241,20 +241,23 @@ struct PeerClosed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// What a side that does not sleep does with its empty tries.
+// What a side does after its empty tries.
 struct Toil {
-  std::uint64_t units = 0;        // of work to do after each; 0: the endpoint's own wait
+  std::uint64_t units = 0;        // of work to do before each wait
   std::uint64_t empty_tries = 0;  // so far
   std::uint64_t units_done = 0;
 
   template <class Wait>
   void after_empty_try(Wait wait) {
     ++empty_tries;
-    if (units == 0) return wait();
-    do_work(units);
+    if (units > 0) do_work(units);
     units_done += units;
+    wait();
   }
 };
+
+// Who sleeps leaves its processor to others, and works on nothing meanwhile.
+inline Toil toil_of(const Case& c, Wait wait) { return {.units = may_sleep(wait) ? 0 : c.work}; }
 
 // Adds one side's to what its role reports; a side that sleeps has no empty tries worth telling.
 inline void keep_toil(RoleBoard& board, Wait wait, const Toil& toil) {
@@ -266,8 +269,8 @@ inline void keep_toil(RoleBoard& board, Wait wait, const Toil& toil) {
 
 // Why a case cannot have work between its tries; empty when it can, or asks for none.
 inline std::string work_needs_tries(const Case& c) {
-  if (c.work == 0 || c.send_wait == Wait::spin || c.receive_wait == Wait::spin) return {};
-  return "work between tries needs a side that spins";
+  if (c.work == 0 || !may_sleep(c.send_wait) || !may_sleep(c.receive_wait)) return {};
+  return "work between tries needs a side that waits by spin or yield";
 }
 
 template <class Attempt, class WaitFor>

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "workloads/registry.h"
+#include "workloads/test_trial.h"
 
 namespace ipcmark {
 namespace {
@@ -84,6 +85,55 @@ TEST(Links, WaitsAndAccessesThatAreNotOfferedAreRefusedByName) {
   EXPECT_EQ(reason({.receive_wait = Wait::spin}), "counted: its receiver cannot wait by spin");
   EXPECT_EQ(reason({.send_access = Access::loan}), "counted: its sender has no access by loan");
   EXPECT_EQ(reason({.receive_access = Access::loan}), "counted: its receiver has no access by loan");
+}
+
+TEST(Toil, ASideThatTriesAgainWorksFirstAndThenWaitsAsItDoes) {
+  for (const Wait wait : {Wait::spin, Wait::yield}) {
+    Toil toil = toil_of({.work = 3}, wait);
+    unsigned waits = 0;
+    for (unsigned i = 0; i < 5; ++i) toil.after_empty_try([&] { ++waits; });
+    EXPECT_EQ(waits, 5u);
+    EXPECT_EQ(toil.empty_tries, 5u);
+    EXPECT_EQ(toil.units_done, 15u);
+  }
+}
+
+TEST(Toil, ASideThatSleepsIsNotKeptAwakeByTheWorkOfTheOther) {
+  for (const Wait wait : {Wait::block, Wait::poll, Wait::adaptive, Wait::futex}) {
+    EXPECT_EQ(toil_of({.work = 3}, wait).units, 0u);
+  }
+}
+
+// The two sides of a ping-pong over a link whose sides wait so, in turn, with five units of work in each try.
+std::vector<RoleReport> sides(std::string_view transport, Wait send, Wait receive) {
+  Case c{.workload = "ping_pong", .transport = std::string(transport)};
+  c.send_wait = send;
+  c.receive_wait = receive;
+  c.work = 5;
+  EXPECT_EQ(why_not(c), "");
+  return measure_case(c, 300).roles;
+}
+
+TEST(Toil, ACaseTellsTheEmptyTriesOfBothSidesAndTheWorkDoneInThem) {
+  for (const std::string_view transport : {"pipe", "posix_shm", "unix_stream"}) {
+    for (const Wait wait : {Wait::spin, Wait::yield}) {
+      const auto roles = sides(transport, wait, wait);
+      ASSERT_EQ(roles.size(), 2u);
+      for (const auto& role : roles) {
+        ASSERT_TRUE(role.empty_tries && role.work_done) << transport;
+        EXPECT_GT(*role.empty_tries, 0u) << transport;
+        EXPECT_EQ(*role.work_done, 5 * *role.empty_tries) << transport;
+      }
+    }
+  }
+}
+
+TEST(Toil, WorkNeedsASideThatDoesNotSleep) {
+  Case c{.workload = "ping_pong", .transport = "pipe"};
+  c.work = 5;
+  c.send_wait = Wait::block;
+  c.receive_wait = Wait::poll;
+  EXPECT_EQ(why_not(c), "work between tries needs a side that waits by spin or yield");
 }
 
 }  // namespace

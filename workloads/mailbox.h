@@ -329,7 +329,7 @@ class Mailbox final : public Work {
         // release: with it comes what was stored before. Whoever gets a message of this phase finds the mark,
         // because the message's way through the link orders it too.
         (*board_)->total.store(sent_by_all, std::memory_order_release);
-        writer.toil() = {case_.work};
+        writer.toil() = toil_of(case_, case_.send_wait);
         if (share > 0) board.begin_ns = now_ns();
       }
       for (std::uint64_t i = 0; i < share; ++i) {
@@ -426,7 +426,7 @@ class Mailbox final : public Work {
     const auto nearly_over = [&] { return total - arrived(role) <= timed / 64; };
     bool looks_always = nearly_over();
     std::uint64_t since_window = 0;  // messages
-    reader.toil() = {case_.work};
+    reader.toil() = toil_of(case_, case_.receive_wait);
     role.moved(++received);
     while (next()) {
       role.moved(++received);

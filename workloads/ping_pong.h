@@ -178,7 +178,8 @@ class PingPong final : public Work {
         return;
       }
       board.histogram = {};
-      writer.toil() = reader.toil() = {case_.work};
+      writer.toil() = toil_of(case_, case_.send_wait);
+      reader.toil() = toil_of(case_, case_.receive_wait);
       meter.start();
       const Span span = run(messages);
       board.cost = meter.stop();
@@ -207,7 +208,10 @@ class PingPong final : public Work {
     follow_phases(
         role, meter,
         [&](std::uint64_t messages, bool timed) {
-          if (timed) writer.toil() = reader.toil() = {case_.work};
+          if (timed) {
+            writer.toil() = toil_of(case_, case_.send_wait);
+            reader.toil() = toil_of(case_, case_.receive_wait);
+          }
           lossy_ ? round_trips.answer_with_losses(messages + 1) : round_trips.answer(messages + 1);
           if (!timed) return;
           keep_bytes(role.board(), writer, round_trips.made() - messages, round_trips.made());

@@ -33,8 +33,7 @@ std::string State::unfit(const Case& c, const TransportTraits& traits) {
     return fmt::format("{} holds the record itself, not messages, so there is no capacity to set",
                        c.transport);
   }
-  const auto never_sleeps = [](Wait wait) { return wait == Wait::spin || wait == Wait::yield; };
-  if (!never_sleeps(c.send_wait) || !never_sleeps(c.receive_wait)) {
+  if (may_sleep(c.send_wait) || may_sleep(c.receive_wait)) {
     return fmt::format("nobody sleeps for a record in {}; its reader tries again by spin or yield",
                        c.transport);
   }

@@ -120,7 +120,7 @@ class Stream final : public Work {
     lead_phases(role, within_backlog(options_, *sender_), [&](std::uint64_t messages, bool timed) {
       if (timed) {
         meter.start();
-        writer.toil() = {case_.work};
+        writer.toil() = toil_of(case_, case_.send_wait);
         board.begin_ns = now_ns();
       }
       const std::uint64_t dropped_before = board.dropped;
@@ -199,7 +199,7 @@ class Stream final : public Work {
           }
           const std::uint64_t window = (messages + windows - 1) / windows;
           board.messages_per_sample = window;
-          reader.toil() = {case_.work};
+          reader.toil() = toil_of(case_, case_.receive_wait);
           receive();
           // From the end of the first receive: before it lies the waiting for the sender to begin.
           std::uint64_t before_ns = board.begin_ns = now_ns();
