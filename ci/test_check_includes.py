@@ -90,3 +90,34 @@ def test_a_forbidden_include_is_named_with_its_line(tree, file, include, said):
     assert result.stdout.startswith(f"{file}:{line}: {include[1:-1]}: ")
     assert said in result.stdout
     assert result.stdout.endswith(" 1 violations\n")
+
+
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ("std::vector<int> ages;", "std::vector needs #include <vector>"),
+        ("int least(int a) { return std::ranges::min({a, 1}); }", "std::ranges needs #include <algorithm>"),
+        ('auto text = fmt::format("{}", 1);', "fmt:: needs #include <fmt/format.h>"),
+        ('auto both = R"(/*)" + std::to_string(1); std::optional<int> age;', "std::optional needs #include <optional>"),
+    ],
+)
+def test_a_name_whose_header_is_not_included_is_told_with_the_header(tree, code, said):
+    path = tree / "transports/pipe.cpp"
+    path.write_text(path.read_text() + '\nconst char* raw = R"(\nstd::map\n)";\n' + code + "\n" + code + "\n")
+
+    result = run(tree)
+
+    assert result.returncode == 1
+    assert result.stdout == f"transports/pipe.cpp:6: {said}\n{len(TREE)} files looked at, 1 violations\n"
+
+
+def test_a_header_is_included_by_the_headers_of_the_tree_that_a_file_includes(tree):
+    path = tree / "transports/pipe.cpp"  # harness/contract.h, which includes harness/case.h, which includes <string>
+    path.write_text(path.read_text() + "std::string name;\n")
+    assert run(tree).returncode == 0
+
+
+def test_what_comments_and_strings_name_needs_no_header(tree):
+    path = tree / "transports/pipe.cpp"
+    path.write_text(path.read_text() + '// a std::vector\nconst char* text = "std::map \\" std::set"; // std::span\n')
+    assert run(tree).returncode == 0

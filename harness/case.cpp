@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <system_error>
+#include <utility>
 
 #include "harness/measurement.h"
 #include "harness/text.h"

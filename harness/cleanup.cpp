@@ -17,8 +17,10 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 #include "harness/isolation.h"
 

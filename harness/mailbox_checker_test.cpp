@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <ostream>
 #include <random>
 #include <stdexcept>
+#include <system_error>
 #include <vector>
 
 #include "harness/test_work.h"

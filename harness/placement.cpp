@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <map>
+#include <new>
 #include <set>
 #include <stdexcept>
 #include <system_error>

@@ -7,9 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <exception>
 #include <functional>
 #include <set>
 #include <string>
+#include <system_error>
 
 #include "harness/contract.h"
 

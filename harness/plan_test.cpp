@@ -7,6 +7,8 @@
 #include <functional>
 #include <set>
 #include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 #include "harness/text.h"
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <numeric>
 #include <optional>
 #include <set>

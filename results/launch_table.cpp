@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
+#include <utility>
 
 #include "harness/judging.h"
 #include "results/journal.h"

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>

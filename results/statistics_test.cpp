@@ -4,6 +4,7 @@
 
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace ipcmark {

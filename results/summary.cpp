@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "harness/measurement.h"
 #include "results/floor.h"

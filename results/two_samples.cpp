@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 namespace ipcmark {
 namespace {

@@ -9,6 +9,8 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <system_error>
+#include <utility>
 
 #include "harness/placement.h"
 #include "harness/suite.h"
