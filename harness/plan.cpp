@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <random>
@@ -25,7 +26,7 @@ constexpr double examined_launch_s = 0.040;
 
 // A full cross product of everything is some hundred thousand; beyond it a suite is a slip of the hand, and
 // would fill the memory before anybody reads why.
-constexpr std::size_t most_combinations = 500'000;
+constexpr std::size_t most_combinations = 1'000'000;
 
 struct Place {
   std::string asked;
@@ -274,7 +275,9 @@ class Planner {
   unsigned roles_of(const Case& c) const { return static_cast<unsigned>(inputs_.roles(c).size()); }
 
   const TransportTraits& find(std::string_view name) const {
-    return *std::ranges::find(inputs_.transports, name, &TransportTraits::name);
+    const auto listed = std::ranges::find(inputs_.transports, name, &TransportTraits::name);
+    if (listed != inputs_.transports.end()) return *listed;
+    return *std::ranges::find(inputs_.named_only, name, &TransportTraits::name);
   }
 
   // Of each once; more than the case's own only where it names its hops.
@@ -310,7 +313,7 @@ class Planner {
   void check_hops(const Suite& suite, const Grid& grid) const {
     const auto hops = grid.further.find("hops");
     if (hops == grid.further.end()) return;
-    const std::vector<std::string> known = names_of(inputs_.transports);
+    const std::vector<std::string> known = known_transports();
     for (const std::string& turns : hops->second) {
       if (turns == "none") continue;
       for (const std::string_view name : split(turns, '+')) {
@@ -321,10 +324,17 @@ class Planner {
     }
   }
 
+  std::vector<std::string> known_transports() const {
+    std::vector<std::string> known = names_of(inputs_.transports);
+    std::ranges::copy(names_of(inputs_.named_only), std::back_inserter(known));
+    return known;
+  }
+
   // Puts every transport's name in the place of "*", and refuses names that are not there.
   void name_all(const Suite& suite, Grid& grid) const {
-    const std::vector<std::string> known = names_of(inputs_.transports);
-    if (std::ranges::find(grid.transports, "*") != grid.transports.end()) grid.transports = known;
+    if (std::ranges::find(grid.transports, "*") != grid.transports.end()) {
+      grid.transports = names_of(inputs_.transports);
+    }
     const auto check = [&](std::string_view kind, std::span<const std::string> words,
                            std::span<const std::string> all) {
       for (const std::string& word : words) {
@@ -333,7 +343,7 @@ class Planner {
           throw std::invalid_argument(fmt::format("suite {}: {}", suite.name, complaint));
       }
     };
-    check("transport", grid.transports, known);
+    check("transport", grid.transports, known_transports());
     check("workload", grid.workloads, inputs_.workloads);
   }
 

@@ -29,6 +29,7 @@ struct PlacementAnswer {
 
 struct PlanInputs {
   std::span<const TransportTraits> transports;
+  std::span<const TransportTraits> named_only{};  // not among "*"
   std::span<const std::string> workloads;
   // The processes of this case, in order.
   std::function<std::vector<RoleKind>(const Case&)> roles;

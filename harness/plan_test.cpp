@@ -122,6 +122,16 @@ WaitChoice wait(std::string_view text) { return parse_wait_choice(text).value();
 AccessChoice access(std::string_view text) { return parse_access_choice(text).value(); }
 PlacementChoice placement(std::string_view text) { return parse_placement_choice(text).value(); }
 
+TEST_F(PlanTest, WhatIsHadByNameOnlyIsNotAmongAllOfThem) {
+  const std::vector<TransportTraits> others{traits("sealed_tcp", {Wait::block})};
+  inputs_.named_only = others;
+  EXPECT_THAT(transports_of(plan().cases), ElementsAre("pipe", "posix_mq", "posix_shm"));
+  grid().transports = {"sealed_tcp"};
+  EXPECT_THAT(transports_of(plan().cases), ElementsAre("sealed_tcp"));
+  grid().transports = {"sealed_udp"};
+  EXPECT_THAT(complaint(), HasSubstr("unknown transport 'sealed_udp'"));
+}
+
 TEST_F(PlanTest, AStarForThePlacementIsEveryTwoPus) {
   grid().transports = {"pipe"};
   grid().placements = {placement("*"), placement("0+1")};
@@ -424,7 +434,7 @@ TEST_F(PlanTest, RefusesASuiteThatSpansTooMuchBeforeItFillsTheMemory) {
   grid().message_bytes.resize(1000);
   for (std::size_t i = 0; i < 1000; ++i) grid().message_bytes[i] = i + 1;
   EXPECT_EQ(complaint(), "no error");
-  const std::string refused = "suite test: spans over 500000 combinations; fewer values are allowed";
+  const std::string refused = "suite test: spans over 1000000 combinations; fewer values are allowed";
   for (std::uint64_t slots = 1; slots <= 1000; ++slots) grid().capacities.push_back(Capacity::bounded(slots));
   EXPECT_EQ(complaint(), refused);
   grid().capacities = {Capacity{}};

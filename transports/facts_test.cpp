@@ -64,7 +64,7 @@ struct Board {
   MeetingTable meeting;
   std::atomic<bool> failed;
   std::atomic<bool> reached[4];
-  std::atomic<std::uint64_t> figure;
+  std::atomic<std::uint64_t> figure, second_figure;
   char error[256];
   char address[256];
 };
@@ -952,7 +952,8 @@ TEST_P(FactsOf, MessagesAreAsLargeAsItSaysAndNoLarger) {
   if (!facts().message_setting.empty()) {
     const std::optional<std::uint64_t> set = read_sysctl(facts().message_setting);
     if (!set) GTEST_SKIP() << "this machine tells no " << facts().message_setting;
-    EXPECT_EQ(outcome(std::min<std::uint64_t>(*set, 1 << 20), one, Limits::host), "");
+    EXPECT_EQ(outcome(std::min<std::uint64_t>(*set - transport().added_bytes, 1 << 20), one, Limits::host),
+              "");
     const std::uint64_t beyond_it = 2 * *set + 1;  // a buffer is twice what is set
     EXPECT_THAT(outcome(beyond_it, {}, Limits::host), StartsWith(refusal()));
     const std::string refused = outcome(beyond_it, one, Limits::host);
@@ -1473,7 +1474,88 @@ class Eavesdropper {
   MemoryMap map_;
 };
 
+// What goes through the link beneath, handled there by its own ends.
+TEST_P(FactsOf, WhatIsSealedOverAnothersLinkCanNeitherBeReadNorChangedNorMadeUpNorSentAgainThere) {
+  if (transport().beneath.empty()) GTEST_SKIP() << "its messages go through no other transport's links";
+  in_a_role([&](const std::string& directory) {
+    const SharedBoard board;
+    const Shape shape = in(directory, shape_of(traits()));
+    const std::size_t sealed_bytes = shape.message_bytes + transport().added_bytes;
+    OpenedLink link = OpenedLink::made(transport(), shape, board);
+    require(link.link->beneath() != nullptr, "it shows no link beneath");
+    enum : unsigned { sent, handled, over };
+    const Child sender(board, [&] {
+      End end = link.sender();
+      for (const unsigned sequence : {0, 1, 2}) end.send(sequence);
+      board->reached[sent] = true;
+      hold_all();
+    });
+    require_reached(board, sent, "the messages");
+    const Child eavesdropper(board, [&] {
+      Meeting meeting = board.meeting();
+      AnyLink& beneath = *link.link->beneath();
+      const unsigned side = traits().duplex ? 1 : 0;
+      const auto reader = beneath.open_receiver(side, meeting);
+      std::vector<std::vector<std::byte>> sealed(3, std::vector<std::byte>(sealed_bytes));
+      for (unsigned i = 0; i < sealed.size(); ++i) {
+        for (Io io; (io = reader->receive(sealed[i])) != Io::done; reader->wait_to_receive()) {
+          require(io == Io::again, "the link beneath is closed");
+        }
+        std::vector<std::byte> message(shape.message_bytes);
+        fill(message, 0, i, Touch::full);
+        require(memmem(sealed[i].data(), sealed_bytes, message.data() + 8, 8) == nullptr, "it was read");
+      }
+      require(!std::ranges::equal(std::span(sealed[0]).last(16), std::span(sealed[1]).last(16)), "one tag");
+      std::vector<std::vector<std::byte>> handed_on{sealed[0]};
+      for (std::size_t at = 0; at < sealed_bytes; at += 5) {
+        handed_on.push_back(sealed[1]);
+        handed_on.back()[at] ^= std::byte{1};
+      }
+      handed_on.emplace_back(sealed_bytes, std::byte{7});
+      handed_on.push_back(sealed[0]);
+      handed_on.push_back(sealed[2]);
+      handed_on.push_back(sealed[1]);
+      const auto writer = beneath.open_sender(0, meeting);
+      for (std::size_t i = 0; i < handed_on.size(); ++i) {
+        for (Io io; (io = writer->send(handed_on[i])) != Io::done; writer->wait_to_send()) {
+          require(io == Io::again, "the link beneath is closed");
+        }
+        // One at a time: there may be room for no more.
+        board->figure = i + 1;
+        require(comes([&] { return board->second_figure.load() == i + 1; }), "it was not taken");
+      }
+      board->reached[handled] = true;
+      hold_all();
+    });
+    std::string became;
+    const Child receiver(board, [&] {
+      End end = link.receiver();
+      std::string story;
+      for (std::uint64_t i = 1; !board->reached[handled]; ++i) {
+        if (!comes([&] { return board->figure.load() == i || board->reached[handled]; })) break;
+        if (board->reached[handled]) break;
+        try {
+          require(end.receives_within(patience_ms) && end.received().intact, "a message is not intact");
+          story += std::to_string(end.received().sequence);
+        } catch (const std::system_error&) {
+          story += '-';
+        }
+        board->second_figure = i;
+      }
+      strncpy(board->address, story.c_str(), sizeof board->address - 1);
+      board->reached[over] = true;
+    });
+    require_reached(board, over, "the receiver");
+    const std::size_t changed = (sealed_bytes + 4) / 5;
+    // The first, none of those with a bit changed, neither one made up nor the first again, the last, and
+    // none before it.
+    require(board->address == "0" + std::string(changed + 2, '-') + "2-",
+            fmt::format("what came became {}", board->address));
+  });
+}
+
 TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
+  if (!transport().beneath.empty()) GTEST_SKIP() << "looked at in the link beneath";
   if (!is_a_connection()) {
     EXPECT_FALSE(facts().sealed) << "nobody could stand between its two sides to see it";
     GTEST_SKIP() << "no connection that can be led past somebody else";
@@ -1527,6 +1609,7 @@ TEST_P(FactsOf, WhatIsSealedCanNeitherBeReadNorChangedOnItsWay) {
 }
 
 TEST_P(FactsOf, WhoHasOnlyFoundItGetsInUnlessItAsksForCredentials) {
+  if (!transport().beneath.empty()) GTEST_SKIP() << "what is made up in the link beneath is refused";
   if (!is_a_connection()) {
     EXPECT_FALSE(facts().asks_for_credentials) << "nobody could come to it without";
     GTEST_SKIP() << "no connection that can be led to another link";

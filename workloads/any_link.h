@@ -59,6 +59,8 @@ class AnyLink {
   virtual std::string address() = 0;
   // As the launch's parent does once all have opened; the remains stay until this object goes.
   virtual void drop() = 0;
+  // The link of another transport that this one's messages go through; null where none does.
+  virtual AnyLink* beneath() { return nullptr; }
 };
 
 template <class E>

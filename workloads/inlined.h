@@ -40,7 +40,7 @@ std::vector<WorkloadEntry> inlined_workloads() {
 
 template <Transport T>
 bool register_inlined_transport() {
-  Registry::instance().add(entry_of<T>(T::name, T::facts, inlined_workloads<T>()));
+  Registry::add(entry_of<T>(T::name, T::facts, inlined_workloads<T>()));
   return true;
 }
 

@@ -29,6 +29,17 @@ std::vector<WorkloadEntry> erased_workloads() {
   };
 }
 
+void insert(std::vector<TransportEntry>& entries, TransportEntry entry) {
+  const auto place = std::ranges::lower_bound(entries, entry.traits.name, {},
+                                              [](const TransportEntry& other) { return other.traits.name; });
+  if (place != entries.end() && place->traits.name == entry.traits.name) {
+    throw std::logic_error("two transports are named " + entry.traits.name);
+  }
+  for (const WorkloadEntry& workload : erased_workloads()) entry.workloads.push_back(workload);
+  for (const WorkloadEntry& workload : entry.workloads) entry.traits.workloads.emplace_back(workload.name);
+  entries.insert(place, std::move(entry));
+}
+
 }  // namespace
 
 std::string foreign_parameter(const Case& benchmark_case, std::span<const std::string_view> takes) {
@@ -61,27 +72,41 @@ std::unique_ptr<AnyLink> TransportEntry::attach(Shape shape, const std::string& 
   return attacher(shape, address);
 }
 
-Registry& Registry::instance() {
+Registry& Registry::filling() {
   static Registry registry;
   return registry;
 }
 
-void Registry::add(TransportEntry entry) {
-  const auto place = std::lower_bound(
-      transports_.begin(), transports_.end(), entry.traits.name,
-      [](const TransportEntry& other, const std::string& name) { return other.traits.name < name; });
-  if (place != transports_.end() && place->traits.name == entry.traits.name) {
-    throw std::logic_error("two transports are named " + entry.traits.name);
+const Registry& Registry::instance() {
+  Registry& registry = filling();
+  if (!registry.overlays_laid_) registry.lay_overlays();
+  return registry;
+}
+
+void Registry::add(TransportEntry entry) { insert(filling().transports_, std::move(entry)); }
+
+void Registry::add(const Overlay& overlay) { filling().overlays_.push_back(overlay); }
+
+void Registry::lay_overlays() {
+  overlays_laid_ = true;
+  const std::vector<TransportEntry> others = transports_;
+  for (const Overlay& overlay : overlays_) {
+    for (const TransportEntry& other : others) {
+      std::optional<TransportEntry> entry = overlay.over(other);
+      if (!entry) continue;
+      entry->traits.name = std::string(overlay.prefix) + other.traits.name;
+      const bool listed = std::ranges::find(overlay.listed, other.traits.name) != overlay.listed.end();
+      insert(listed ? transports_ : named_only_, std::move(*entry));
+    }
   }
-  for (const WorkloadEntry& workload : erased_workloads()) entry.workloads.push_back(workload);
-  for (const WorkloadEntry& workload : entry.workloads) entry.traits.workloads.emplace_back(workload.name);
-  transports_.insert(place, std::move(entry));
 }
 
 const TransportEntry* Registry::find(std::string_view name) const {
-  const auto found = std::find_if(transports_.begin(), transports_.end(),
-                                  [&](const TransportEntry& entry) { return entry.traits.name == name; });
-  return found == transports_.end() ? nullptr : &*found;
+  for (const auto* entries : {&transports_, &named_only_}) {
+    const auto found = std::ranges::find(*entries, name, [](const auto& entry) { return entry.traits.name; });
+    if (found != entries->end()) return &*found;
+  }
+  return nullptr;
 }
 
 const TransportEntry& Registry::at(std::string_view name) const {
@@ -90,9 +115,9 @@ const TransportEntry& Registry::at(std::string_view name) const {
   return *entry;
 }
 
-std::vector<TransportTraits> Registry::traits() const {
+std::vector<TransportTraits> traits_of(std::span<const TransportEntry> transports) {
   std::vector<TransportTraits> all;
-  for (const TransportEntry& entry : transports_) all.push_back(entry.traits);
+  for (const TransportEntry& entry : transports) all.push_back(entry.traits);
   return all;
 }
 

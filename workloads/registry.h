@@ -1,5 +1,6 @@
 // The transports that this program has. Adding one is one file that ends in IPCMARK_TRANSPORT(Type): it then
-// appears in every list, grid and conformance test.
+// appears in every list, grid and conformance test. So is what lies over the others' links:
+// IPCMARK_OVERLAY(Type).
 //
 // A workload reaches what enters the kernel for each message by a virtual call, which costs such a transport
 // no more than about a hundredth, and so it is compiled once for all of them; likewise for all rings in
@@ -8,6 +9,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -58,6 +62,10 @@ struct TransportEntry {
   std::unique_ptr<AnyLink> (*attacher)(const Shape&, const std::string& address) = nullptr;
   // Memory as its rings lie in, for workloads that lay something else in it; null where there is none.
   const RegionKind* region = nullptr;
+  // Whose links its messages go through (AnyLink::beneath), each longer by so much; empty where they are its
+  // own.
+  std::string beneath{};
+  std::size_t added_bytes = 0;
 
   const WorkloadEntry* find_workload(std::string_view name) const;
   std::unique_ptr<AnyLink> make_link(Shape shape) const;  // throws Unsupported
@@ -66,21 +74,42 @@ struct TransportEntry {
   bool is_attachable() const { return attacher != nullptr; }
 };
 
-// Filled before main() by the registrations, read-only afterwards.
+// A transport over another one's links, called as that one after a prefix. Over those that it lists it is a
+// transport as any other; over the rest it stands in no list and no grid, and is had where it is named.
+struct Overlay {
+  std::string_view prefix;   // "sealed_"
+  std::string_view summary;  // of what is had by name, one line
+  std::span<const std::string_view> listed;
+  // All but the name and the workloads that every transport has; nullopt where it cannot be.
+  std::optional<TransportEntry> (*over)(const TransportEntry& other);
+};
+
+// Filled before main() by the registrations, read-only afterwards. The overlays are laid when it is first
+// read, which is not thread-safe.
 class Registry {
  public:
-  static Registry& instance();
+  static const Registry& instance();
 
-  // With the workloads that every transport has. Throws std::logic_error for a name that is there already.
-  void add(TransportEntry entry);
+  // Before main(). With the workloads that every transport has. Throws std::logic_error for a name that is
+  // there already.
+  static void add(TransportEntry entry);
+  static void add(const Overlay& overlay);
+
   const std::vector<TransportEntry>& transports() const { return transports_; }  // by name
-  const TransportEntry* find(std::string_view name) const;
-  const TransportEntry& at(std::string_view name) const;  // throws std::out_of_range
-  std::vector<TransportTraits> traits() const;
+  const std::vector<TransportEntry>& named_only() const { return named_only_; }  // by name
+  const std::vector<Overlay>& overlays() const { return overlays_; }
+  const TransportEntry* find(std::string_view name) const;  // among both
+  const TransportEntry& at(std::string_view name) const;    // throws std::out_of_range
 
  private:
-  std::vector<TransportEntry> transports_;
+  static Registry& filling();
+  void lay_overlays();
+
+  std::vector<TransportEntry> transports_, named_only_;
+  std::vector<Overlay> overlays_;
+  bool overlays_laid_ = false;
 };
+std::vector<TransportTraits> traits_of(std::span<const TransportEntry> transports);
 
 // All but how it is made.
 template <class Workload>
@@ -195,11 +224,18 @@ template <Named T>
 bool register_transport() {
   if constexpr (requires { typename T::Region; }) {
     static constexpr RegionKind region = region_kind<typename T::Region>();
-    Registry::instance().add(ring_entry(T::name, T::facts, region));
+    Registry::add(ring_entry(T::name, T::facts, region));
   } else {
-    Registry::instance().add(entry_of<T>(
+    Registry::add(entry_of<T>(
         T::name, T::facts, DuplexTransport<T> ? workloads_over_any_duplex() : workloads_over_any_one_way()));
   }
+  return true;
+}
+
+// As Overlay, its members static ones.
+template <class T>
+bool register_overlay() {
+  Registry::add({.prefix = T::prefix, .summary = T::summary, .listed = T::listed, .over = T::over});
   return true;
 }
 
@@ -207,3 +243,5 @@ bool register_transport() {
 
 #define IPCMARK_TRANSPORT(Type) \
   [[maybe_unused]] static const bool ipcmark_registered_##Type = ::ipcmark::register_transport<Type>()
+#define IPCMARK_OVERLAY(Type) \
+  [[maybe_unused]] static const bool ipcmark_registered_##Type = ::ipcmark::register_overlay<Type>()

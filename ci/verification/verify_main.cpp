@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <map>
 
 #include "harness/placement.h"
@@ -77,7 +78,10 @@ class Verification {
         isolation_(probe_isolation(Limits::host)) {}
 
   int run() {
-    for (const TransportEntry& transport : Registry::instance().transports()) {
+    std::vector<TransportEntry> transports = Registry::instance().transports();
+    std::ranges::copy_if(Registry::instance().named_only(), std::back_inserter(transports),
+                         [this](const auto& entry) { return named(amounts_.transports, entry.traits.name); });
+    for (const TransportEntry& transport : transports) {
       if (!wanted(amounts_.transports, transport.traits.name)) continue;
       for (const WorkloadEntry& workload : transport.workloads) {
         if (!wanted(amounts_.workloads, std::string(workload.name))) continue;
@@ -100,8 +104,11 @@ class Verification {
   }
 
  private:
+  static bool named(const std::vector<std::string>& chosen, const std::string& name) {
+    return std::ranges::find(chosen, name) != chosen.end();
+  }
   static bool wanted(const std::vector<std::string>& chosen, const std::string& name) {
-    return chosen.empty() || std::find(chosen.begin(), chosen.end(), name) != chosen.end();
+    return chosen.empty() || named(chosen, name);
   }
 
   void skip(const std::string& what, std::string_view reason) {

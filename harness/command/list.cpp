@@ -406,6 +406,15 @@ std::string exceptions_text(std::size_t columns) {
   return text;
 }
 
+std::string overlays_text(std::span<const Overlay> overlays, std::size_t columns) {
+  std::string text;
+  for (const Overlay& overlay : overlays) {
+    text += "\n";
+    for (const std::string& line : wrapped(overlay.summary, columns)) text += line + "\n";
+  }
+  return text;
+}
+
 std::string not_built_text(std::span<const NotBuilt> left_out, std::size_t columns) {
   std::vector<std::string> reasons;
   for (const NotBuilt& one : left_out)
@@ -616,7 +625,8 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
     std::string &send_waits = row.end()[-2].text, &receive_waits = row.back().text;
     if (send_waits == receive_waits) receive_waits = "the same";
   }
-  return as_blocks(table, columns) + exceptions_text(columns) + not_built_text(not_built(), columns);
+  return as_blocks(table, columns) + exceptions_text(columns) +
+         overlays_text(Registry::instance().overlays(), columns) + not_built_text(not_built(), columns);
 }
 
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench) {
@@ -627,8 +637,10 @@ std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbenc
       used.insert(link.transport);
   }
   std::vector<TransportTraits> transports;
-  std::ranges::copy_if(workbench.transports(), std::back_inserter(transports),
-                       [&](const TransportTraits& transport) { return used.contains(transport.name); });
+  for (const auto* const all : {&workbench.transports(), &workbench.named_only()}) {
+    std::ranges::copy_if(*all, std::back_inserter(transports),
+                         [&](const TransportTraits& transport) { return used.contains(transport.name); });
+  }
   const Table table = transports_table(transports);
   std::vector<TransportFacts> all;
   for (const auto& row : table.rows) {

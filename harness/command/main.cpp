@@ -398,13 +398,16 @@ int dispatch(const Options& options, const std::vector<std::string>& command_lin
 
 KnownNames known_names() {
   KnownNames known;
-  for (const TransportTraits& transport : Registry::instance().traits()) {
+  for (const TransportTraits& transport : traits_of(Registry::instance().transports())) {
     known.transports.push_back(transport.name);
     for (const std::string& workload : transport.workloads) {
       if (std::find(known.workloads.begin(), known.workloads.end(), workload) == known.workloads.end()) {
         known.workloads.push_back(workload);
       }
     }
+  }
+  for (const TransportEntry& entry : Registry::instance().named_only()) {
+    known.transports.push_back(entry.traits.name);
   }
   known.version = std::string(build_info().version);
   return known;

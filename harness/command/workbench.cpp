@@ -13,7 +13,10 @@
 
 namespace ipcmark {
 
-Workbench::Workbench() : topology_(Topology::of_this_machine()), transports_(Registry::instance().traits()) {
+Workbench::Workbench()
+    : topology_(Topology::of_this_machine()),
+      transports_(traits_of(Registry::instance().transports())),
+      named_only_(traits_of(Registry::instance().named_only())) {
   for (const TransportTraits& transport : transports_) {
     for (const std::string& workload : transport.workloads) {
       if (std::find(workloads_.begin(), workloads_.end(), workload) == workloads_.end())
@@ -69,6 +72,7 @@ Plan Workbench::plan(const Suite& suite, const Narrowing& narrowing, std::uint64
   }
   const PlanInputs inputs{
       .transports = transports_,
+      .named_only = named_only_,
       .workloads = workloads_,
       .roles = [this](const Case& c) { return roles(c); },
       .unfit =

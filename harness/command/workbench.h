@@ -22,7 +22,8 @@ class Workbench {
 
   const Topology& topology() const { return topology_; }
   const std::vector<TransportTraits>& transports() const { return transports_; }
-  std::vector<std::string> transport_names() const;
+  const std::vector<TransportTraits>& named_only() const { return named_only_; }
+  std::vector<std::string> transport_names() const;  // of those that are listed
   const std::vector<std::string>& workload_names() const { return workloads_; }
 
   // The processes of this case, in order.
@@ -41,7 +42,7 @@ class Workbench {
   PlacementAnswer place(std::string_view placement, unsigned roles) const;
 
   Topology topology_;
-  std::vector<TransportTraits> transports_;
+  std::vector<TransportTraits> transports_, named_only_;
   std::vector<std::string> workloads_;
   std::map<Limits, Isolation> isolations_;
 };
