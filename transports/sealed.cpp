@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -135,7 +136,7 @@ class SealedEnd {
   std::uint64_t most_messages() { return end_->most_messages(); }
 
   Io receive(std::span<std::byte> message) {
-    const std::span<std::byte> sealed = std::span(incoming_).first(message.size() + added_bytes);
+    const std::span<std::byte> sealed = room_for(message.size(), incoming_);
     const Io io = end_->receive(sealed);
     if (io == Io::done) open(sealed, message);
     return io;
@@ -161,13 +162,20 @@ class SealedEnd {
     return drawn;
   }
 
+  static std::span<std::byte> room_for(std::size_t message_bytes, std::vector<std::byte>& sealed) {
+    if (message_bytes + added_bytes > sealed.size()) {
+      throw std::length_error(fmt::format("{} B in a message of a link of smaller ones", message_bytes));
+    }
+    return std::span(sealed).first(message_bytes + added_bytes);
+  }
+
   [[noreturn]] static void refuse(std::string_view why) {
     throw std::system_error(EBADMSG, std::generic_category(), fmt::format("open: a message {}", why));
   }
 
   template <class Send>
   Io send_by(std::span<const std::byte> message, Send send) {
-    const std::span<std::byte> sealed = std::span(outgoing_).first(message.size() + added_bytes);
+    const std::span<std::byte> sealed = room_for(message.size(), outgoing_);
     if (!is_sealed_) {
       std::memcpy(sealed.data(), &drawn_, drawn_bytes);
       std::memcpy(sealed.data() + drawn_bytes, &number_, number_bytes);

@@ -49,6 +49,18 @@ TEST_F(Sealed, MovesEveryMessageOfEveryWorkloadOverEveryTransport) {
   }
 }
 
+TEST_F(Sealed, AnswersWithRepliesOfAnotherSizeThanTheRequests) {
+  for (const char* transport :
+       {"sealed_unix_stream", "sealed_unix_seqpacket", "sealed_fd_passing", "sealed_posix_mq"}) {
+    for (const std::uint64_t reply_bytes : {3u, 65u, 4'096u}) {
+      Case c = with_a_wait({.workload = "client_server", .transport = transport});
+      c.reply_bytes = reply_bytes;
+      ASSERT_EQ(why_not(c), "") << case_id(c);
+      measure_case(c, 50);
+    }
+  }
+}
+
 TEST_F(Sealed, MovesMessagesOfEverySizeByEveryCapacity) {
   for (const char* transport : {"sealed_posix_shm", "sealed_unix_stream", "sealed_sysv_mq"}) {
     for (const Capacity& capacity :

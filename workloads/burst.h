@@ -9,7 +9,8 @@
 // that sleep, the whole attempt.
 //
 // At the end the sender hands over one more burst and ends its process before the receiver begins: what it
-// left behind is still delivered (`delivered_after_exit`). Only what did not fit was taken before.
+// left behind is still delivered (`delivered_after_exit`). Only what did not fit was taken before; the end of
+// the stream too needs room where it is a message of its own (harness/end_marks.h).
 #pragma once
 
 #include <array>

@@ -151,7 +151,10 @@ std::vector<Case> ClientServer::links_of(const Case& c) {
   Case requests = c;
   requests.reply_bytes = 0;
   if (!shares(c, traits)) requests.senders = 1;
-  if (both_ways(c, traits)) return {requests};
+  if (both_ways(c, traits)) {
+    requests.message_bytes = std::max(c.message_bytes, reply_bytes(c));
+    return {requests};
+  }
   Case replies = requests;
   replies.senders = 1;
   replies.message_bytes = reply_bytes(c);
@@ -181,7 +184,9 @@ unsigned ClientServer::senders_of(unsigned link) const {
 void ClientServer::build(const std::string& directory) {
   shape_.directory = directory;
   shape_.senders = shares_ ? clients() : 1;
-  links_.build(shape_, request_links());
+  Shape request = shape_;
+  if (both_ways_) request.message_bytes = std::max(case_.message_bytes, reply_bytes(case_));
+  links_.build(request, request_links());
   if (both_ways_) return;
   Shape reply = shape_;
   reply.senders = 1;

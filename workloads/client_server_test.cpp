@@ -78,6 +78,16 @@ TEST(ClientServer, RepliesMayBeOfAnotherSize) {
   }
 }
 
+TEST(ClientServer, ALinkBothWaysIsMadeForTheLargerOfRequestAndReply) {
+  Case c{.workload = "client_server", .transport = "unix_seqpacket"};
+  c.message_bytes = 1 << 24;
+  const std::string too_large = why_not(c);
+  EXPECT_THAT(too_large, HasSubstr("16777216 B in one message"));
+  c.message_bytes = 64;
+  c.reply_bytes = 1 << 24;
+  EXPECT_EQ(why_not(c), too_large);
+}
+
 TEST(ClientServer, SaysWhyAServerCannotWait) {
   Case c{.workload = "client_server",
          .transport = "posix_shm",
