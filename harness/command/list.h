@@ -27,7 +27,8 @@ std::string plan_text(const Plan& plan, std::size_t columns);
 std::string list(const ListOptions& options, Workbench& workbench, std::size_t columns);
 
 // What stands below the table of the transports, in lines of at most so many columns if words allow: what
-// gets past its facts, and which were not built; and the objects of these behind the others' in JSON.
+// gets past its facts, what is had by name besides, and which were not built; and the objects of these behind
+// the others' in JSON.
 std::string exceptions_text(std::size_t columns);
 std::string overlays_text(std::span<const Overlay> overlays, std::size_t columns);
 std::string not_built_text(std::span<const NotBuilt> left_out, std::size_t columns);
