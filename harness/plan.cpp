@@ -169,6 +169,10 @@ class Planner {
 
   // Every case the suite asks for, whether it can be had or not, without repeats.
   std::vector<Case> combinations(const Suite& suite) {
+    for (const std::string& name : asked_transports()) {
+      const std::string complaint = complain_if_unknown("transport", name, known_transports());
+      if (!complaint.empty()) throw std::invalid_argument(complaint);
+    }
     std::vector<Grid> grids = suite.grids;
     for (Grid& grid : grids) {
       skip_not_built(suite, grid);

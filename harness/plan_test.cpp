@@ -132,6 +132,12 @@ TEST_F(PlanTest, WhatIsHadByNameOnlyIsNotAmongAllOfThem) {
   EXPECT_THAT(complaint(), HasSubstr("unknown transport 'sealed_udp'"));
 }
 
+TEST_F(PlanTest, ATransportThatIsAskedForAndNotThereIsRefused) {
+  Narrowing narrowing;
+  narrowing.transports = {"pipe", "tls_tcp"};
+  EXPECT_THROW(plan(narrowing), std::invalid_argument);
+}
+
 TEST_F(PlanTest, AStarForThePlacementIsEveryTwoPus) {
   grid().transports = {"pipe"};
   grid().placements = {placement("*"), placement("0+1")};
