@@ -24,7 +24,7 @@ constexpr double launch_overhead_s = 0.030;
 constexpr double verified_launch_s = 0.040;
 constexpr double examined_launch_s = 0.040;
 
-// A full cross product of everything is some hundred thousand; beyond it a suite is a slip of the hand, and
+// A full cross product of everything is half a million; beyond twice that a suite is a slip of the hand, and
 // would fill the memory before anybody reads why.
 constexpr std::size_t most_combinations = 1'000'000;
 

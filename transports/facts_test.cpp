@@ -1494,8 +1494,7 @@ TEST_P(FactsOf, WhatIsSealedOverAnothersLinkCanNeitherBeReadNorChangedNorMadeUpN
     const Child eavesdropper(board, [&] {
       Meeting meeting = board.meeting();
       AnyLink& beneath = *link.link->beneath();
-      const unsigned side = traits().duplex ? 1 : 0;
-      const auto reader = beneath.open_receiver(side, meeting);
+      const auto reader = beneath.open_receiver(0, meeting);
       std::vector<std::vector<std::byte>> sealed(3, std::vector<std::byte>(sealed_bytes));
       for (unsigned i = 0; i < sealed.size(); ++i) {
         for (Io io; (io = reader->receive(sealed[i])) != Io::done; reader->wait_to_receive()) {
@@ -1527,7 +1526,6 @@ TEST_P(FactsOf, WhatIsSealedOverAnothersLinkCanNeitherBeReadNorChangedNorMadeUpN
       board->reached[handled] = true;
       hold_all();
     });
-    std::string became;
     const Child receiver(board, [&] {
       End end = link.receiver();
       std::string story;

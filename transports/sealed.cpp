@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,8 +39,6 @@
 
 namespace ipcmark {
 namespace {
-
-constexpr std::string_view prefix = "sealed_";
 
 using Key = std::array<unsigned char, 32>;
 constexpr std::size_t drawn_bytes = 8, number_bytes = 4, nonce_bytes = drawn_bytes + number_bytes;
@@ -252,7 +251,7 @@ class SealedLink final : public AnyLink {
 };
 
 struct Sealed {
-  static constexpr std::string_view prefix = ipcmark::prefix;
+  static constexpr std::string_view prefix = "sealed_";
   static constexpr std::string_view summary =
       "sealed_NAME, for any transport NAME that copies: its messages, encrypted and authenticated with "
       "AES-256-GCM. Those above are run unless others are named.";
@@ -261,6 +260,9 @@ struct Sealed {
   static std::optional<TransportEntry> over(const TransportEntry& other) {
     const TransportTraits& others = other.traits;
     if (!others.facts.carries || others.facts.sealed || !others.copy_send || !others.copy_receive) return {};
+    for (const auto& most : {others.facts.largest_message, others.facts.largest_shared_message}) {
+      if (most && *most <= added_bytes) return {};
+    }
     static std::deque<std::string> summaries;
     TransportEntry entry{
         .traits = others,

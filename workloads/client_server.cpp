@@ -29,6 +29,10 @@ bool shares(const Case& c, const TransportTraits& traits) {
                             c.message_bytes <= facts.largest_shared_message.value_or(c.message_bytes));
 }
 bool both_ways(const Case& c, const TransportTraits& traits) { return traits.duplex && !shares(c, traits); }
+// What a link carries on which requests come.
+std::uint64_t request_link_bytes(const Case& c, bool two_way) {
+  return two_way ? std::max(c.message_bytes, reply_bytes(c)) : c.message_bytes;
+}
 
 // Receives from whichever of several receivers has something, as the header says. They must stay where they
 // are, and each has a buffer of its own, where a message may lie of which only a part has come. One thread's.
@@ -151,10 +155,8 @@ std::vector<Case> ClientServer::links_of(const Case& c) {
   Case requests = c;
   requests.reply_bytes = 0;
   if (!shares(c, traits)) requests.senders = 1;
-  if (both_ways(c, traits)) {
-    requests.message_bytes = std::max(c.message_bytes, reply_bytes(c));
-    return {requests};
-  }
+  requests.message_bytes = request_link_bytes(c, both_ways(c, traits));
+  if (both_ways(c, traits)) return {requests};
   Case replies = requests;
   replies.senders = 1;
   replies.message_bytes = reply_bytes(c);
@@ -185,7 +187,7 @@ void ClientServer::build(const std::string& directory) {
   shape_.directory = directory;
   shape_.senders = shares_ ? clients() : 1;
   Shape request = shape_;
-  if (both_ways_) request.message_bytes = std::max(case_.message_bytes, reply_bytes(case_));
+  request.message_bytes = request_link_bytes(case_, both_ways_);
   links_.build(request, request_links());
   if (both_ways_) return;
   Shape reply = shape_;

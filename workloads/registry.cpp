@@ -29,9 +29,10 @@ std::vector<WorkloadEntry> erased_workloads() {
   };
 }
 
+std::string_view name_of(const TransportEntry& entry) { return entry.traits.name; }
+
 void insert(std::vector<TransportEntry>& entries, TransportEntry entry) {
-  const auto place = std::ranges::lower_bound(entries, entry.traits.name, {},
-                                              [](const TransportEntry& other) { return other.traits.name; });
+  const auto place = std::ranges::lower_bound(entries, name_of(entry), {}, name_of);
   if (place != entries.end() && place->traits.name == entry.traits.name) {
     throw std::logic_error("two transports are named " + entry.traits.name);
   }
@@ -103,7 +104,7 @@ void Registry::lay_overlays() {
 
 const TransportEntry* Registry::find(std::string_view name) const {
   for (const auto* entries : {&transports_, &named_only_}) {
-    const auto found = std::ranges::find(*entries, name, [](const auto& entry) { return entry.traits.name; });
+    const auto found = std::ranges::find(*entries, name, name_of);
     if (found != entries->end()) return &*found;
   }
   return nullptr;

@@ -1,5 +1,5 @@
 // The transports that this program has. Adding one is one file that ends in IPCMARK_TRANSPORT(Type): it then
-// appears in every list, grid and conformance test. So is what lies over the others' links:
+// appears in every list, grid and conformance test. What lies over the others' links ends in
 // IPCMARK_OVERLAY(Type).
 //
 // A workload reaches what enters the kernel for each message by a virtual call, which costs such a transport
