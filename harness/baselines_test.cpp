@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "ci/baseline/bare_slots.h"
 #include "ci/baseline/goal.h"
 #include "ci/baseline/line_floor.h"
 #include "ci/baseline/turns.h"
@@ -126,17 +127,56 @@ TEST(RingFloor, TwoThreadsHandOverEveryByteInOrder) {
                                                                               50 * LineFloor::batch_messages);
 }
 
-TEST(Turns, GiveEachContestantEachPlaceEquallyOften) {
-  for (const unsigned contestants : {3U, 4U}) {
-    std::array<std::array<unsigned, 4>, 4> times{};
-    for (unsigned launch = 0; launch < 12; ++launch) {
-      for (const unsigned round : {3U, 4U, 5U}) {
-        for (unsigned place = 0; place < contestants; ++place)
-          ++times.at(accuracy::contestant_at(launch, round, place, contestants)).at(place);
+TEST(BareSlots, HandOverOneMessageAtATimeInOrder) {
+  for (const std::uint64_t slots : {1u, 2u, 31u}) {
+    alignas(128) std::array<std::byte, BareSlots::bytes_needed(31)> there{}, back{};
+    constexpr std::uint64_t round_trips = 10'000;
+    const auto send = [](BareSlotSender& sender, std::uint64_t sequence) {
+      std::span<std::byte> slot;
+      ASSERT_EQ(sender.loan(slot), Io::done);
+      fill(slot, 0, sequence, Touch::full);
+      sender.commit();
+    };
+    const auto receive = [](BareSlotReceiver& receiver, SequenceChecker& checker) {
+      std::span<const std::byte> message;
+      while (receiver.peek(message) != Io::done) receiver.wait_to_receive();
+      checker.observe_every_byte(message);
+      receiver.release();
+    };
+    SequenceChecker answers(0, message_bytes, Touch::full), questions(0, message_bytes, Touch::full);
+    std::thread answering([&] {
+      BareSlotReceiver receiver(there, slots);
+      BareSlotSender sender(back, slots);
+      for (std::uint64_t i = 0; i < round_trips; ++i) {
+        receive(receiver, questions);
+        send(sender, i);
       }
+    });
+    BareSlotSender sender(there, slots);
+    BareSlotReceiver receiver(back, slots);
+    for (std::uint64_t i = 0; i < round_trips; ++i) {
+      send(sender, i);
+      receive(receiver, answers);
     }
-    for (unsigned who = 0; who < contestants; ++who) {
-      for (unsigned place = 0; place < contestants; ++place) EXPECT_EQ(times[who][place], 36 / contestants);
+    answering.join();
+    EXPECT_TRUE(questions.counts().clean());
+    EXPECT_TRUE(answers.counts().clean());
+  }
+}
+
+TEST(Turns, GiveEachContestantEachPlaceEquallyOftenInEveryRound) {
+  for (const unsigned contestants : {3U, 4U}) {
+    for (unsigned launch = 0; launch < 5; ++launch) {
+      std::array<std::array<unsigned, 4>, 4> times{};
+      for (unsigned pass = 0; pass < accuracy::passes_per_round; ++pass) {
+        for (unsigned place = 0; place < contestants; ++place)
+          ++times.at(accuracy::contestant_at(launch, pass, place, contestants)).at(place);
+      }
+      for (unsigned who = 0; who < contestants; ++who) {
+        for (unsigned place = 0; place < contestants; ++place) {
+          EXPECT_EQ(times[who][place], accuracy::passes_per_round / contestants);
+        }
+      }
     }
   }
 }
@@ -153,6 +193,8 @@ TEST(Goal, IsOutOfReachOnlyWhereItsWholeIntervalDeniesIt) {
       << "what was reached was in reach";
   EXPECT_EQ(judge({.at_most = 1.5}, {1.4, 1.3, 1.5}, std::nullopt), Outcome::holds);
   EXPECT_EQ(judge({.at_most = 1.5}, {1.4, 1.3, 1.6}, std::nullopt), Outcome::does_not_hold);
+  EXPECT_EQ(judge({.at_most = 1.5}, {1.8, 1.7, 1.9}, Estimate{1.5, 1.4, 1.6}), Outcome::does_not_hold);
+  EXPECT_EQ(judge({.at_most = 1.5}, {1.8, 1.7, 1.9}, Estimate{1.7, 1.6, 1.8}), Outcome::out_of_reach);
 }
 
 }  // namespace

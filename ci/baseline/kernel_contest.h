@@ -67,7 +67,7 @@ class KernelContest final : public Contest {
   std::string name() const override { return case_.transport; }
   unsigned links() const override { return BothWays<T>::links; }
   unsigned senders_of(unsigned) const override { return DuplexTransport<T> ? 2 : 1; }
-  std::uint64_t count() const override { return 1'000; }
+  std::uint64_t count() const override { return 100; }
 
   // The bare links are made before and after the transport's, so that neither kind is always the younger one.
   void build(const std::string& directory) override {

@@ -1,6 +1,9 @@
-// posix_shm, spinning on loaned slots, against the two-index ring and the floor under both, and its round
-// trip against the bare cache line.
+// posix_shm, spinning on loaned slots, against the two-index ring, and its round trip against the bare cache
+// line; each with a floor that the same turns measure.
 
+#include <fmt/format.h>
+
+#include "ci/baseline/bare_slots.h"
 #include "ci/baseline/line_floor.h"
 #include "ci/baseline/side_by_side.h"
 #include "ci/baseline/two_index_ring.h"
@@ -13,14 +16,14 @@ namespace {
 
 constexpr std::uint64_t ring_capacity = 1'024;
 
-Case ring_case() {
+Case ring_case(std::uint64_t capacity = ring_capacity) {
   Case benchmark_case = sixty_four_bytes("posix_shm", Wait::spin, Access::loan);
-  benchmark_case.capacity = Capacity::bounded(ring_capacity);
+  benchmark_case.capacity = Capacity::bounded(capacity);
   return benchmark_case;
 }
 
-Shape ring_shape_in(const std::string& directory) {
-  const Case benchmark_case = ring_case();
+Shape ring_shape_in(const std::string& directory, std::uint64_t capacity = ring_capacity) {
+  const Case benchmark_case = ring_case(capacity);
   return {.transport = benchmark_case.transport,
           .message_bytes = benchmark_case.message_bytes,
           .capacity = benchmark_case.capacity,
@@ -81,10 +84,10 @@ std::unique_ptr<Contestant> stream_contestant(Role& role, MakeSender make_sender
 
 class RingStreamContest final : public Contest {
  public:
-  std::string name() const override { return "posix_shm stream"; }
+  std::string name() const override { return fmt::format("ring stream, {} slots", ring_capacity); }
   unsigned links() const override { return 1; }
   unsigned senders_of(unsigned) const override { return 1; }
-  std::uint64_t count() const override { return 100 * baseline::LineFloor::batch_messages; }
+  std::uint64_t count() const override { return 10 * baseline::LineFloor::batch_messages; }
   bool ends_at_follower() const override { return true; }
   bool has_floor() const override { return true; }
 
@@ -123,7 +126,7 @@ class RingStreamContest final : public Contest {
   MemoryMap floor_;
 };
 
-// What the harness's loop cannot be without: the transfer of one line each way, and the one clock reading.
+// The transfer of one line each way: no message, no clock.
 class CacheLineContestant final : public Contestant {
  public:
   explicit CacheLineContestant(CacheLinePair& pair) : pair_(pair) {}
@@ -147,42 +150,64 @@ class CacheLineContestant final : public Contestant {
 
 class RingRoundTripContest final : public Contest {
  public:
-  std::string name() const override { return "posix_shm ping_pong"; }
+  explicit RingRoundTripContest(std::uint64_t capacity) : capacity_(capacity) {}
+
+  std::string name() const override {
+    return fmt::format("ring ping_pong, {} slot{}", capacity_, capacity_ == 1 ? "" : "s");
+  }
   unsigned links() const override { return 2; }
   unsigned senders_of(unsigned) const override { return 1; }
-  std::uint64_t count() const override { return 20'000; }
+  std::uint64_t count() const override { return 2'000; }
+  bool has_floor() const override { return true; }
 
   void build(const std::string& directory) override {
-    links_.build(ring_shape_in(directory), 2);
+    links_.build(ring_shape_in(directory, capacity_), 2);
     pages_ = shared_pages(2 * 4'096);
+    for (MemoryMap& floor : floors_) floor = shared_pages(baseline::BareSlots::bytes_needed(capacity_));
   }
   void drop() override { links_.drop(); }
   void end() override { links_.end(); }
 
   std::vector<std::unique_ptr<Contestant>> open(Role& role) override {
     ends_.open(links_, role);
-    using W = Writer<Access::loan, SenderEnd<RingOfSlots>>;
-    using R = Reader<Access::loan, ReceiverEnd<RingOfSlots>, SequenceChecker>;
     std::vector<std::unique_ptr<Contestant>> opened;
-    opened.push_back(std::make_unique<RoundTripContestant<W, R>>(
-        role, std::make_unique<W>(ends_.sender(), ring_case()),
-        std::make_unique<R>(ends_.receiver(), ring_case(), false, checker_of(ring_case()))));
+    opened.push_back(contestant(role, ends_.sender(), ends_.receiver()));
     for (std::size_t page = 0; page < 2; ++page) {
       opened.push_back(std::make_unique<CacheLineContestant>(
           *reinterpret_cast<CacheLinePair*>(pages_.bytes().data() + page * 4'096)));
     }
+    floor_sender_.emplace(floors_[role.index()].bytes(), capacity_);
+    floor_receiver_.emplace(floors_[1 - role.index()].bytes(), capacity_);
+    opened.push_back(contestant(role, *floor_sender_, *floor_receiver_));
     return opened;
   }
 
  private:
+  template <class Sender, class Receiver>
+  std::unique_ptr<Contestant> contestant(Role& role, Sender& sender, Receiver& receiver) const {
+    using W = Writer<Access::loan, Sender>;
+    using R = Reader<Access::loan, Receiver, SequenceChecker>;
+    const Case benchmark_case = ring_case(capacity_);
+    return std::make_unique<RoundTripContestant<W, R>>(
+        role, std::make_unique<W>(sender, benchmark_case),
+        std::make_unique<R>(receiver, benchmark_case, false, checker_of(benchmark_case)));
+  }
+
+  std::uint64_t capacity_;
   Links<RingOfSlots> links_;
   BothWays<RingOfSlots> ends_;
   MemoryMap pages_;
+  std::array<MemoryMap, 2> floors_;  // of the messages that each role sends
+  std::optional<baseline::BareSlotSender> floor_sender_;
+  std::optional<baseline::BareSlotReceiver> floor_receiver_;
 };
 
 }  // namespace
 
 std::unique_ptr<Contest> ring_stream_contest() { return std::make_unique<RingStreamContest>(); }
-std::unique_ptr<Contest> ring_round_trip_contest() { return std::make_unique<RingRoundTripContest>(); }
+std::unique_ptr<Contest> ring_round_trip_contest() { return std::make_unique<RingRoundTripContest>(1); }
+std::unique_ptr<Contest> long_ring_round_trip_contest() {
+  return std::make_unique<RingRoundTripContest>(ring_capacity);
+}
 
 }  // namespace ipcmark::accuracy

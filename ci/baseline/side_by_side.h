@@ -41,13 +41,15 @@ class Contest {
   unsigned contestants() const { return has_floor() ? 4 : 3; }
 };
 
+inline constexpr unsigned floor_contestant = 3;
 inline constexpr unsigned most_contestants = 4;
 
-// Runs `rounds` rounds of every contestant in rotating order (ci/baseline/turns.h); times in ns,
-// [round][contestant]. `launch` counts the launches of a contest, from 0.
+// Runs `rounds` rounds of every contestant in rotating order (ci/baseline/turns.h). `launch` counts the
+// launches of a contest, from 0.
 class SideBySide final : public Work {
  public:
   SideBySide(Contest& contest, unsigned rounds, unsigned launch);
+  // Of one message or round trip, the mean of the round's turns.
   double ns(unsigned round, unsigned contestant) const;
 
   unsigned links() const override { return contest_.links(); }
@@ -62,7 +64,7 @@ class SideBySide final : public Work {
   struct Turn {
     Span lead, follow;
   };
-  Turn& turn(unsigned round, unsigned contestant) const;
+  Turn& turn(unsigned pass, unsigned contestant) const;
 
   Contest& contest_;
   unsigned rounds_;
@@ -99,6 +101,8 @@ std::unique_ptr<Contest> pipe_contest();
 std::unique_ptr<Contest> unix_stream_contest();
 std::unique_ptr<Contest> tcp_contest();
 std::unique_ptr<Contest> ring_stream_contest();
+// Through rings of one slot, which is all that a round trip needs, or of as many as the stream's.
 std::unique_ptr<Contest> ring_round_trip_contest();
+std::unique_ptr<Contest> long_ring_round_trip_contest();
 
 }  // namespace ipcmark::accuracy

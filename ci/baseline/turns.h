@@ -3,11 +3,13 @@
 
 namespace ipcmark::accuracy {
 
-// In each round every contestant once, the next round beginning one further on, and so does the next launch:
-// over as many launches as there are contestants each has every place equally often, however many rounds a
-// launch has.
-constexpr unsigned contestant_at(unsigned launch, unsigned round, unsigned place, unsigned contestants) {
-  return (launch + round + place) % contestants;
+// A round is so many passes, in each of which every contestant has one turn: what the machine does to one
+// turn, its neighbours share. Three contestants or four have every place of a pass equally often.
+inline constexpr unsigned passes_per_round = 12;
+
+// The next pass begins one further on, and so does the next launch.
+constexpr unsigned contestant_at(unsigned launch, unsigned pass, unsigned place, unsigned contestants) {
+  return (launch + pass + place) % contestants;
 }
 
 }  // namespace ipcmark::accuracy
