@@ -136,6 +136,9 @@ class ByteStreamReceiver {
   void wait_to_receive() { ready_(stream_.get()); }
   int fd() const { return stream_.get(); }
 
+ protected:
+  const Operations& operations() const { return operations_; }
+
  private:
   // Until so many bytes have come of the message under way, its frame included; `into` begins at byte
   // `first`.

@@ -107,6 +107,7 @@ std::vector<std::string> remove_leftovers() {
   std::vector<std::string> removed;
   sweep_folder("/dev/shm", "shared memory", removed);
   sweep_folder("/tmp", "folder", removed);
+  sweep_folder("/var/tmp", "file", removed);
   if (const char* chosen = std::getenv("TMPDIR"); chosen != nullptr && *chosen == '/') {
     sweep_folder(chosen, "folder", removed);
   }

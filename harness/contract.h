@@ -27,6 +27,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/case.h"
 #include "harness/measurement.h"
@@ -144,6 +145,8 @@ struct Facts {
   // Whether what both sides of a duplex link have sent lies in one buffer: either's messages take room from
   // the other's.
   bool one_buffer_both_ways = false;
+  // Whether a sender never has to wait for room: it is unbounded unasked, and no number can be set.
+  bool never_full = false;
   bool lossy = false;  // what finds no room is gone, and its sender is told that it was sent
   Outlives outlives_its_makers = Outlives::nothing;
   Rights rights = Rights::none;
@@ -237,6 +240,18 @@ template <class E>
 concept ReportsBacklog = requires(E endpoint) {
   { endpoint.peak_backlog() } -> std::same_as<Backlog>;
   { endpoint.most_messages() } -> std::same_as<std::uint64_t>;
+};
+
+// What this mechanism alone has to tell, of a link before it is opened or of a sender after it has finished.
+// The texts are literals.
+struct MechanismFigure {
+  std::string_view name;  // as results call it, at most 39 characters
+  std::string_view unit;  // at most 23
+  double value = 0;
+};
+template <class T>
+concept ReportsFigures = requires(T& of) {
+  { of.figures() } -> std::same_as<std::vector<MechanismFigure>>;
 };
 
 // A link is either one-way (open_sender, open_receiver) or duplex (open_peer, which is both sender and

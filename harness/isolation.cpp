@@ -216,6 +216,11 @@ void settle_in(const Isolation& isolation, Limits limits) {
   }
 }
 
+std::string disk_directory() {
+  const char* const chosen = std::getenv("TMPDIR");
+  return chosen != nullptr && *chosen == '/' ? chosen : "/var/tmp";
+}
+
 std::string unique_name() { return fmt::format("ipcmark-{}-{:016x}", getpid(), random_bits()); }
 
 int unique_sysv_key() {

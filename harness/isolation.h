@@ -30,6 +30,10 @@ void enter_isolation(const Isolation& isolation);
 // limits cannot be set.
 void settle_in(const Isolation& isolation, Limits limits);
 
+// Where a file goes that is to lie on a disk: $TMPDIR, else /var/tmp, which is kept over reboots and so is no
+// tmpfs (file-hierarchy(7)).
+std::string disk_directory();
+
 // "ipcmark-<pid of the launch's parent>-<16 random hexadecimal digits>": what `ipcmark clean` recognises.
 std::string unique_name();
 // A key for System V objects with the recognisable upper 12 bits `sysv_key_prefix`, the rest random.

@@ -557,6 +557,17 @@ void Role::keep_limit(const std::optional<CapacityFacts::Limit>& limit) {
   copy_text(own.limit_source, limit->source);
 }
 
+void Role::keep_figures(std::span<const MechanismFigure> figures) {
+  std::span<MechanismFigureRecord> kept(board().mechanism_figures);
+  if (figures.size() > kept.size()) throw std::length_error("figures of a mechanism: more than are kept");
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const MechanismFigure figure = i < figures.size() ? figures[i] : MechanismFigure{};
+    copy_text(kept[i].name, figure.name);
+    copy_text(kept[i].unit, figure.unit);
+    kept[i].value = figure.value;
+  }
+}
+
 void Role::pass(TimedEdge edge) {
   if (own_edges == nullptr) return;
   LaunchBoard& shared = *launch_;

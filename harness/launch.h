@@ -67,6 +67,12 @@ struct FurtherSamples {
   Histogram histogram;
 };
 
+struct MechanismFigureRecord {
+  char name[40];  // empty: there is none here, nor after it
+  char unit[24];
+  double value;
+};
+
 struct RoleBoard {
   alignas(128) std::atomic<std::uint64_t> progress;  // messages moved so far; written by this role alone
   alignas(128) std::atomic<RoleState> state;
@@ -95,7 +101,8 @@ struct RoleBoard {
   std::uint64_t empty_tries;
   std::uint64_t work_done;
   std::uint64_t figures[8];  // for whatever else a piece of work tells its caller
-  std::uint64_t stops;       // by signals; written by the launch's parent
+  MechanismFigureRecord mechanism_figures[6];
+  std::uint64_t stops;  // by signals; written by the launch's parent
   std::uint64_t stopped_ns;
   RoleCost cost;
   ExaminationBoard examination;
@@ -145,6 +152,8 @@ class Role {
   // Locks what this role has touched and will touch of what is mapped by now, as far as the kernel allows it.
   void lock_memory();
   void keep_limit(const std::optional<CapacityFacts::Limit>& limit);
+  // In the place of those kept before. Throws std::length_error when they are more than a board holds.
+  void keep_figures(std::span<const MechanismFigure> figures);
 
   // Lead (role 0): announces a phase and returns once all other roles are in it.
   void announce(Phase phase);

@@ -255,7 +255,8 @@ TEST_P(TransportCapacity, ARendezvousNeverHasAMessageInFlightWhenTheSenderReturn
 TEST_P(TransportCapacity, ABoundedLinkHasMessagesInFlightByTheSameLook) {
   if (!traits().facts.carries) GTEST_SKIP() << "no byte crosses this link";
   if (traits().facts.lossy) GTEST_SKIP() << "messages in flight are lost";
-  EXPECT_THAT(look_for_messages_in_flight(plain_shape(Capacity::bounded(4)), long_while_us),
+  const Capacity holds_some = traits().facts.never_full ? Capacity{} : Capacity::bounded(4);
+  EXPECT_THAT(look_for_messages_in_flight(plain_shape(holds_some), long_while_us),
               HasSubstr("a message was in flight when its sender returned"));
 }
 
@@ -331,6 +332,7 @@ TEST_P(TransportCapacity, AnUnboundedSenderIsNeverSeenWaiting) {
 }
 
 TEST_P(TransportCapacity, ABoundedSenderIsSeenWaitingByTheSameLook) {
+  if (traits().facts.never_full) GTEST_SKIP() << "never full";
   if (!traits().facts.carries) GTEST_SKIP() << "no byte crosses this link";
   if (traits().facts.lossy) GTEST_SKIP() << "what finds no room is lost";
   for (const Shape& shape : shapes(Capacity::bounded(4), 64)) {
@@ -341,6 +343,7 @@ TEST_P(TransportCapacity, ABoundedSenderIsSeenWaitingByTheSameLook) {
 }
 
 TEST_P(TransportCapacity, HoldsWhatWasAskedHoweverMuchHasGoneThrough) {
+  if (traits().facts.never_full) GTEST_SKIP() << "holds all";
   if (!traits().facts.carries) GTEST_SKIP() << "no byte crosses this link";
   if (traits().facts.lossy) GTEST_SKIP() << "what finds no room is lost";
   // One always lies in the link, and two come and go: it never begins anew.
@@ -386,15 +389,18 @@ TEST_P(TransportCapacity, HoldsWhatWasAskedHoweverMuchHasGoneThrough) {
 
 TEST_P(TransportCapacity, ABacklogOverTheLimitFailsTheCaseByName) {
   if (!traits().unbounded) GTEST_SKIP() << "not unbounded";
-  // Large messages that are loaned and not written: hardly a page is touched.
+  // Large messages, where it can be loaned and not written: hardly a page is touched.
   Shape shape = plain_shape(Capacity::unbounded(), 20 << 20);
-  shape.send_access = Access::loan;
+  if (traits().loan_send) shape.send_access = Access::loan;
   const std::string outcome = run_pair(
       shape,
       [&](Role& role, AnyEndpoint& link) {
+        const std::vector<std::byte> message(shape.message_bytes);
         for (std::uint64_t i = 0; i < 100; role.moved(++i)) {
           std::span<std::byte> slot;
-          require(link.loan(slot) == Io::done && link.commit() == Io::done, "a sender was seen waiting");
+          require(traits().loan_send ? link.loan(slot) == Io::done && link.commit() == Io::done
+                                     : link.send(message) == Io::done,
+                  "a sender was seen waiting");
         }
       },
       [&](Role&, AnyEndpoint&) { pause(); });
@@ -411,7 +417,7 @@ TEST_P(TransportCapacity, AnUnboundedStreamTellsItsPeakBacklog) {
       ASSERT_EQ(failure, nullptr) << failure->reason;
       const auto& measurement = std::get<Measurement>(outcome);
       EXPECT_TRUE(measurement.integrity.clean());
-      ASSERT_EQ(measurement.observations.size(), 2u);
+      ASSERT_GE(measurement.observations.size(), 2u);
       EXPECT_EQ(measurement.observations[0].name, "peak_backlog");
       EXPECT_LE(measurement.observations[0].value, static_cast<double>(measurement.integrity.checked));
       EXPECT_EQ(measurement.observations[1].name, "peak_backlog_memory");

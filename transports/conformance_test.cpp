@@ -199,7 +199,7 @@ class TransportConformance : public OverEveryTransport {
   // One that is soon full.
   Shape tight_shape(std::size_t message_bytes = 64) const {
     Shape shape = plain_shape(message_bytes);
-    if (facts().carries) shape.capacity = Capacity::bounded(2);
+    if (facts().carries && !facts().never_full) shape.capacity = Capacity::bounded(2);
     return shape;
   }
 
@@ -453,8 +453,9 @@ TEST_P(TransportConformance, ASecondLinkBesideTheFirstDoesNotDisturbIt) {
 
 // ---- full and empty ----
 
-#define SKIP_IF_IT_NEVER_SAYS_THAT_IT_IS_FULL() \
-  if (facts().lossy) GTEST_SKIP() << "what finds no room is lost"
+#define SKIP_IF_IT_NEVER_SAYS_THAT_IT_IS_FULL()                    \
+  if (facts().lossy) GTEST_SKIP() << "what finds no room is lost"; \
+  if (facts().never_full) GTEST_SKIP() << "never full"
 
 TEST_P(TransportConformance, AFullLinkSaysAgainAndAnEmptyOneToo) {
   SKIP_UNLESS_IT_CARRIES();
@@ -553,8 +554,40 @@ TEST_P(TransportConformance, ASenderThatSleepsGoesOnWhenTheReceiverDrains) {
   EXPECT_EQ(outcome, "");
 }
 
+TEST_P(TransportConformance, IsNeverFullIfItSaysSo) {
+  if (!facts().never_full) GTEST_SKIP() << "is full at some time";
+  EXPECT_TRUE(traits().unbounded);
+  for (const Capacity& capacity : {Capacity{}, Capacity::unbounded()}) {
+    Shape shape = plain_shape(4'096);
+    shape.capacity = capacity;
+    let_attempts_return(facts(), shape);
+    constexpr std::uint64_t messages = 50'000;  // more than any other link holds unasked
+    const std::string outcome = run_pair(
+        shape,
+        [&](Role& role, Endpoints& links) {
+          Mail mail(shape);
+          for (std::uint64_t i = 0; i < messages; role.moved(++i)) {
+            require(mail.try_send(*links[0], i) == Io::done, "a sender had to wait");
+          }
+          mail.finish(*links[0]);
+        },
+        [&](Role& role, Endpoints& links) {
+          const std::atomic<std::uint64_t>& sent = role.launch().roles[0].progress;
+          while (sent.load() < messages) usleep(1'000);
+          Mail(shape).receive_whole_stream(role, *links[0], messages);
+        });
+    EXPECT_EQ(outcome, "");
+  }
+}
+
 TEST_P(TransportConformance, TheCapacityAskedForIsHonoured) {
   SKIP_UNLESS_IT_CARRIES();
+  if (facts().never_full) {
+    Shape shape = plain_shape();
+    shape.capacity = Capacity::bounded(3);
+    EXPECT_THAT(why_refused(shape), HasSubstr(traits().name + ": it is never full"));
+    return;
+  }
   // 2,049 B: two of them do not fit into one page.
   for (const std::size_t bytes : {64, 2'049, 4'096}) {
     std::vector<std::uint64_t> fits, limits_found;
@@ -702,6 +735,7 @@ TEST_P(TransportConformance, TheEndOfAFullStreamIsSaidWithoutSleeping) {
 // Tells bytes from messages too: only a stream of bytes can hold a part of one.
 TEST_P(TransportConformance, AMessageBrokenOffIsAnErrorOnAByteStreamAndNeverSeenElsewhere) {
   SKIP_UNLESS_IT_CARRIES();
+  if (facts().never_full) GTEST_SKIP() << "a sender gets rid of every message as a whole";
   // The larger the message, the likelier it is that a stream takes a part of it.
   Shape shape = plain_shape();
   for (const std::size_t bytes : {4'000, 8'000, 200'003, 1'000'003}) {
@@ -976,7 +1010,7 @@ TEST_P(TransportConformance, WhatItSaysAboutDeathsIsWhatTheSurvivorSees) {
                 const Io io = mail.try_send(sender, sent);
                 if (io == Io::closed) return true;
                 if (io == Io::done) ++sent;
-                if (io == Io::again) {
+                if (io == Io::again || facts().never_full) {
                   ++i;
                   usleep(1'000);
                 }

@@ -133,6 +133,7 @@ class SealedEnd {
   bool within_message() const { return end_->within_message(); }
   Backlog peak_backlog() { return end_->peak_backlog(); }
   std::uint64_t most_messages() { return end_->most_messages(); }
+  std::vector<MechanismFigure> figures() { return end_->figures(); }
 
   Io receive(std::span<std::byte> message) {
     const std::span<std::byte> sealed = room_for(message.size(), incoming_);

@@ -36,13 +36,15 @@ class AnyEnd {
   bool within_message() const { return end_->within_message(); }
   Backlog peak_backlog() { return end_->peak_backlog(); }
   std::uint64_t most_messages() const { return end_->most_messages(); }
+  std::vector<MechanismFigure> figures() { return end_->figures(); }
   int fd() const { return end_->fd(); }
 
  private:
   std::shared_ptr<AnyEndpoint> end_;
 };
 static_assert(CopySender<AnyEnd> && LoanSender<AnyEnd> && CopyReceiver<AnyEnd> && LoanReceiver<AnyEnd> &&
-              DropsOldest<AnyEnd> && ReportsLimit<AnyEnd> && SendsInPieces<AnyEnd> && ReportsBacklog<AnyEnd>);
+              DropsOldest<AnyEnd> && ReportsLimit<AnyEnd> && SendsInPieces<AnyEnd> &&
+              ReportsBacklog<AnyEnd> && ReportsFigures<AnyEnd>);
 
 // By the transport that the shape is of. Throws Unsupported; std::out_of_range for a name that none has.
 std::unique_ptr<AnyLink> make_registered_link(const Shape& shape);

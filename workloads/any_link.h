@@ -11,6 +11,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "workloads/endpoints.h"
 
@@ -45,6 +46,8 @@ class AnyEndpoint {
   // Nothing, and as many as one likes, unless it ReportsBacklog.
   virtual Backlog peak_backlog() = 0;
   virtual std::uint64_t most_messages() = 0;
+  // None unless it ReportsFigures.
+  virtual std::vector<MechanismFigure> figures() = 0;
   // By which the kernel knows it, owned by this object; -1 unless it HasDescriptor.
   virtual int fd() const = 0;
 };
@@ -61,6 +64,8 @@ class AnyLink {
   virtual void drop() = 0;
   // The link of another transport that this one's messages go through; null where none does.
   virtual AnyLink* beneath() { return nullptr; }
+  // Before it is opened. None unless it ReportsFigures.
+  virtual std::vector<MechanismFigure> figures() { return {}; }
 };
 
 template <class E>
@@ -131,6 +136,10 @@ class ErasedEndpoint final : public AnyEndpoint {
     if constexpr (ReportsBacklog<E>) return endpoint_.most_messages();
     return std::numeric_limits<std::uint64_t>::max();
   }
+  std::vector<MechanismFigure> figures() override {
+    if constexpr (ReportsFigures<E>) return endpoint_.figures();
+    return {};
+  }
   int fd() const override {
     if constexpr (HasDescriptor<E>) return endpoint_.fd();
     return -1;
@@ -175,6 +184,10 @@ class ErasedLink final : public AnyLink {
     throw std::logic_error("no stranger can attach to this link");
   }
   void drop() override { links_.drop(); }
+  std::vector<MechanismFigure> figures() override {
+    if constexpr (ReportsFigures<T>) return links_[0].figures();
+    return {};
+  }
 
  private:
   template <class E>

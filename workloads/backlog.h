@@ -1,5 +1,5 @@
 // What workloads do about links whose sender never waits: no phase is so long that its backlog could pass the
-// limit, and the most that lay in the link is told.
+// limit, and the most that lay in the link is told; and what else a sender has to tell once it has finished.
 #pragma once
 
 #include <algorithm>
@@ -28,12 +28,13 @@ struct BacklogFigures {
 
 // Once the sender has finished.
 template <class Sender>
-void keep_backlog(RoleBoard& board, Sender& sender) {
+void keep_what_it_tells(Role& role, Sender& sender) {
   if constexpr (ReportsBacklog<Sender>) {
     const Backlog peak = sender.peak_backlog();
-    board.figures[BacklogFigures::messages] = peak.messages;
-    board.figures[BacklogFigures::bytes] = peak.bytes;
+    role.board().figures[BacklogFigures::messages] = peak.messages;
+    role.board().figures[BacklogFigures::bytes] = peak.bytes;
   }
+  if constexpr (ReportsFigures<Sender>) role.keep_figures(sender.figures());
 }
 
 inline void observe_backlog(const Case& benchmark_case, const RoleBoard& sender,

@@ -23,6 +23,9 @@ void require_offered(const TransportTraits& traits, const Shape& shape) {
   if (shape.mixed && shape.message_bytes > std::numeric_limits<std::uint32_t>::max()) {
     refuse("a message of a mix has less than", "4 GiB");
   }
+  if (facts.never_full && shape.capacity.kind == Capacity::Kind::bounded) {
+    refuse("it is never full, and has no capacity of", to_string(shape.capacity));
+  }
   if (shape.senders > facts.most_senders) {
     refuse("a link's sending processes are at most", std::to_string(facts.most_senders));
   }

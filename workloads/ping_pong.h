@@ -193,7 +193,7 @@ class PingPong final : public Work {
       keep_toil(board, case_.receive_wait, reader.toil());
     });
     writer.finish();
-    keep_backlog(board, ends_.sender());
+    keep_what_it_tells(role, ends_.sender());
     role.announce({PhaseKind::drain, 0});
     role.conclude();
     while (reader.read_unless_closed()) {

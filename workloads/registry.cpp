@@ -86,6 +86,8 @@ const Registry& Registry::instance() {
 
 void Registry::add(TransportEntry entry) { insert(filling().transports_, std::move(entry)); }
 
+void Registry::add_variant(TransportEntry entry) { insert(filling().named_only_, std::move(entry)); }
+
 void Registry::add(const Overlay& overlay) { filling().overlays_.push_back(overlay); }
 
 void Registry::lay_overlays() {

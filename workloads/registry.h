@@ -1,6 +1,7 @@
 // The transports that this program has. Adding one is one file that ends in IPCMARK_TRANSPORT(Type): it then
 // appears in every list, grid and conformance test. What lies over the others' links ends in
-// IPCMARK_OVERLAY(Type).
+// IPCMARK_OVERLAY(Type); what is another transport in a further manner, too slow for every grid, in
+// IPCMARK_VARIANT(Type).
 //
 // A workload reaches what enters the kernel for each message by a virtual call, which costs such a transport
 // no more than about a hundredth, and so it is compiled once for all of them; likewise for all rings in
@@ -94,6 +95,8 @@ class Registry {
   // there already.
   static void add(TransportEntry entry);
   static void add(const Overlay& overlay);
+  // In no list and no grid, and had where it is named.
+  static void add_variant(TransportEntry entry);
 
   const std::vector<TransportEntry>& transports() const { return transports_; }  // by name
   const std::vector<TransportEntry>& named_only() const { return named_only_; }  // by name
@@ -232,6 +235,13 @@ bool register_transport() {
   return true;
 }
 
+template <Transport T>
+bool register_variant() {
+  Registry::add_variant(entry_of<T>(
+      T::name, T::facts, DuplexTransport<T> ? workloads_over_any_duplex() : workloads_over_any_one_way()));
+  return true;
+}
+
 // As Overlay, its members static ones.
 template <class T>
 bool register_overlay() {
@@ -243,5 +253,7 @@ bool register_overlay() {
 
 #define IPCMARK_TRANSPORT(Type) \
   [[maybe_unused]] static const bool ipcmark_registered_##Type = ::ipcmark::register_transport<Type>()
+#define IPCMARK_VARIANT(Type) \
+  [[maybe_unused]] static const bool ipcmark_registered_##Type = ::ipcmark::register_variant<Type>()
 #define IPCMARK_OVERLAY(Type) \
   [[maybe_unused]] static const bool ipcmark_registered_##Type = ::ipcmark::register_overlay<Type>()

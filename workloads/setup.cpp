@@ -212,6 +212,7 @@ void Setup::lead(Role& role) {
     const std::uint64_t begin_ns = now_ns();
     std::unique_ptr<AnyLink> link = transport_.make_link(shape_);
     took[create] = now_ns() - begin_ns;
+    if (cycle == 0) role.keep_figures(link->figures());
 
     new (&board.meeting) MeetingTable{};
     board.meeting.senders_left.store(1, std::memory_order_relaxed);

@@ -51,7 +51,9 @@ class Stream final : public Work {
     if (c.send_wait == Wait::block)
       return what + ": a sender that waits by block sleeps when the link is full; use yield or spin";
     if (c.capacity == Capacity::rendezvous()) return what + ": a rendezvous has room for nothing";
-    if (c.capacity == Capacity::unbounded()) return what + ": an unbounded link is never full";
+    if (c.capacity == Capacity::unbounded() || traits.facts.never_full) {
+      return what + ": an unbounded link is never full";
+    }
     if (c.overflow == Overflow::drop_old && !traits.drops_oldest) {
       return what + ": nothing that its sender holds takes a message out again";
     }
@@ -148,7 +150,7 @@ class Stream final : public Work {
     });
     if (lossy_) keep_losses(board, board.timed_messages, role.launch().roles[1].timed_messages);
     writer.finish();
-    keep_backlog(board, *sender_);
+    keep_what_it_tells(role, *sender_);
     role.announce({PhaseKind::drain, 0});
     role.conclude();
   }

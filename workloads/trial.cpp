@@ -178,6 +178,12 @@ TrialOutcome run_trial(const Case& benchmark_case, const std::vector<std::vector
                           : measurement.messages * workload->bytes_per_message(benchmark_case);
   measurement.integrity.detection_limit = detection_limit(smallest_message(benchmark_case));
   workload->observe(benchmark_case, *board, measurement.observations);
+  for (const RoleBoard& role : std::span(board->roles, kinds.size())) {
+    for (const MechanismFigureRecord& figure : role.mechanism_figures) {
+      if (figure.name[0] != '\0')
+        measurement.observations.push_back({figure.name, figure.unit, figure.value});
+    }
+  }
 
   // What senders gave up must be what receivers missed, to the message.
   if (benchmark_case.overflow != Overflow::wait) {

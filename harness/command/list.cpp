@@ -260,6 +260,7 @@ Table transports_table(std::span<const TransportTraits> transports) {
                "largest message",
                "bounded by",
                "largest shared message",
+               "never full",
                "lossy",
                "sender sees death",
                "receiver sees death",
@@ -296,6 +297,7 @@ Table transports_table(std::span<const TransportTraits> transports) {
                           size_or("any", facts.largest_message),
                           facts.message_setting.empty() ? Cell{"-", "null"} : Cell(facts.message_setting),
                           size_or(shared ? "any" : "-", facts.largest_shared_message),
+                          Cell::yes_no(facts.never_full),
                           Cell::yes_no(facts.lossy),
                           Cell::yes_no(facts.sender_sees_death),
                           Cell::yes_no(facts.receiver_sees_death),
@@ -412,6 +414,19 @@ std::string overlays_text(std::span<const Overlay> overlays, std::size_t columns
     text += "\n";
     for (const std::string& line : wrapped(overlay.summary, columns)) text += line + "\n";
   }
+  return text;
+}
+
+std::string named_only_text(std::span<const TransportEntry> transports, std::size_t columns) {
+  std::vector<std::string> variants;
+  for (const TransportEntry& entry : transports) {
+    if (entry.beneath.empty())
+      variants.push_back(fmt::format("{} ({})", entry.traits.name, entry.traits.facts.summary));
+  }
+  if (variants.empty()) return {};
+  std::string text = "\n";
+  for (const std::string& line : wrapped("Had where they are named: " + join(variants, "; ") + ".", columns))
+    text += line + "\n";
   return text;
 }
 
@@ -626,7 +641,8 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
     if (send_waits == receive_waits) receive_waits = "the same";
   }
   return as_blocks(table, columns) + exceptions_text(columns) +
-         overlays_text(Registry::instance().overlays(), columns) + not_built_text(not_built(), columns);
+         overlays_text(Registry::instance().overlays(), columns) +
+         named_only_text(Registry::instance().named_only(), columns) + not_built_text(not_built(), columns);
 }
 
 std::vector<TransportFacts> facts_of(const Plan& plan, const Workbench& workbench) {

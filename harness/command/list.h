@@ -31,6 +31,8 @@ std::string list(const ListOptions& options, Workbench& workbench, std::size_t c
 // the others' in JSON.
 std::string exceptions_text(std::size_t columns);
 std::string overlays_text(std::span<const Overlay> overlays, std::size_t columns);
+// Of those that are no overlay's; empty when there are none.
+std::string named_only_text(std::span<const TransportEntry> transports, std::size_t columns);
 std::string not_built_text(std::span<const NotBuilt> left_out, std::size_t columns);
 std::vector<std::string> not_built_json(std::span<const NotBuilt> left_out);
 

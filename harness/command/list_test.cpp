@@ -41,9 +41,9 @@ class ListTest : public testing::Test {
   // The table alone.
   std::string transports(std::size_t columns) {
     const std::string all = text(ListOptions::What::transports, false, {}, columns);
-    const std::string below = exceptions_text(columns) +
-                              overlays_text(Registry::instance().overlays(), columns) +
-                              not_built_text(not_built(), columns);
+    const std::string below =
+        exceptions_text(columns) + overlays_text(Registry::instance().overlays(), columns) +
+        named_only_text(Registry::instance().named_only(), columns) + not_built_text(not_built(), columns);
     EXPECT_THAT(all, EndsWith(below));
     return all.substr(0, all.size() - below.size());
   }
