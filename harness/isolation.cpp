@@ -223,6 +223,16 @@ std::string disk_directory() {
 
 std::string unique_name() { return fmt::format("ipcmark-{}-{:016x}", getpid(), random_bits()); }
 
+std::string number_in_proc() {
+  std::array<char, 32> number{};
+  if (readlink("/proc/self", number.data(), number.size() - 1) < 0) fail("readlink /proc/self");
+  return number.data();
+}
+
+std::string unique_name_for_all() {
+  return fmt::format("ipcmark-{}-{:016x}", number_in_proc(), random_bits());
+}
+
 int unique_sysv_key() {
   return static_cast<int>(sysv_key_prefix << 20 | static_cast<unsigned>(random_bits() & 0xfffffu));
 }

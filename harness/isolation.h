@@ -36,6 +36,11 @@ std::string disk_directory();
 
 // "ipcmark-<pid of the launch's parent>-<16 random hexadecimal digits>": what `ipcmark clean` recognises.
 std::string unique_name();
+// This process as whoever mounted /proc numbers it: inside a PID namespace that has no /proc of its own, as
+// those outside do. Throws std::system_error where there is no /proc.
+std::string number_in_proc();
+// As unique_name(), by that number: for what lies where others look too.
+std::string unique_name_for_all();
 // A key for System V objects with the recognisable upper 12 bits `sysv_key_prefix`, the rest random.
 int unique_sysv_key();
 inline constexpr unsigned sysv_key_prefix = 0x1bcu;

@@ -144,6 +144,18 @@ TEST(UniqueNames, SayWhoMadeThemAndDiffer) {
   EXPECT_THAT(*names.begin(), MatchesRegex("ipcmark-" + std::to_string(getpid()) + "-[0-9a-f]{16}"));
 }
 
+TEST(UniqueNames, ForAllSayWhoMadeThemToThoseOutside) {
+  EXPECT_THAT(unique_name_for_all(), MatchesRegex("ipcmark-" + std::to_string(getpid()) + "-[0-9a-f]{16}"));
+  if (!test_isolation().namespaces) GTEST_SKIP() << "no namespaces";
+  TestWork work;
+  work.on_build = [](const std::string&) {
+    require(getpid() == 1, "not the first process of its namespace");
+    require(number_in_proc() != "1", "it does not know its number outside");
+    require(unique_name_for_all().starts_with("ipcmark-" + number_in_proc() + "-"), "another's name");
+  };
+  EXPECT_EQ(outcome_of(test_spec(1), work), "");
+}
+
 TEST(UniqueNames, KeysShareTheirUpperTwelveBitsOnly) {
   std::set<int> keys;
   for (int i = 0; i < 100; ++i) {

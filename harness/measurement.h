@@ -150,7 +150,8 @@ struct Distribution {
   std::uint64_t min_ns = 0;
   std::uint64_t max_ns = 0;
   double mean_ns = 0;
-  std::optional<double> p50_ns, p90_ns, p99_ns, p999_ns;  // nullopt with fewer than 100 samples beyond
+  // nullopt with fewer than 100 samples beyond, and where it is less than the clock's step.
+  std::optional<double> p50_ns, p90_ns, p99_ns, p999_ns;
   std::string histogram;
 };
 
@@ -164,6 +165,14 @@ struct WarmUpReport {
   double drift = 0;   // over the windows judged, as a share of their median; over 0: messages take longer
   double spread = 0;  // likewise
 };
+
+// Takes away what is shorter than the clock can tell. The histogram keeps every sample as it was read.
+inline void withhold_below_step(Distribution& of, double clock_step_ns) {
+  for (auto percentile :
+       {&Distribution::p50_ns, &Distribution::p90_ns, &Distribution::p99_ns, &Distribution::p999_ns}) {
+    if (of.*percentile && *(of.*percentile) < clock_step_ns) (of.*percentile).reset();
+  }
+}
 
 enum class Grade : std::uint8_t { ok, noisy, invalid };
 

@@ -378,17 +378,21 @@ def round_trip_over(series: list[CaseSeries], percentile: str) -> Estimate | Non
 
 def percentile_over(series: list[CaseSeries], samples: str, percentile: str) -> Estimate | None:
     """The median over launches of one percentile of their samples. Where a launch has too few samples beyond it, the
-    percentile of all launches pooled; None where even those are too few."""
+    percentile of all launches pooled; None where even those are too few, or where a launch withholds what its samples
+    reach: that is below the step of its clock."""
     taken = [launch.samples[samples] for one in series for launch in one.launches if samples in launch.samples]
     if not taken:
         return None
     values = [one.percentiles.get(percentile) for one in taken]
     if None not in values:
         return Estimate.of(values)
+    share = PERCENTILES[percentile]
+    if any(value is None and one.histogram.percentile(share) is not None for one, value in zip(taken, values)):
+        return None
     merged = Histogram()
     for one in taken:
         merged = merged.merged(one.histogram)
-    pooled = merged.percentile(PERCENTILES[percentile])
+    pooled = merged.percentile(share)
     if pooled is None:
         return None
     return Estimate(pooled, None, None, pooled, pooled, len(taken), pooled=True)

@@ -259,10 +259,20 @@ def test_what_else_a_launch_timed_is_read_by_its_name(tmp_path):
         p99 = [record["ipcmark"]["distributions"][place]["p99_ns"] for record in records]
         assert percentile_over([series], of, "p99_ns").value == pytest.approx(numpy.median(p99))
     assert percentile_over([series], "window_ns", "p99_ns") is None
-    records[3]["ipcmark"]["distributions"][1]["p99_ns"] = None  # pooled, for want of samples in one launch
+    few = sample.launch(case, 4, 3, numpy.random.default_rng(3), 5_000)  # pooled, for want of samples in one launch
+    records[3]["ipcmark"]["distributions"][1] = few["ipcmark"]["distributions"][1]
     path.write_text(json.dumps(whole))
     assert percentile_over(read(path).series, "send_lag_ns", "p99_ns").pooled
     assert not percentile_over(read(path).series, "service_ns", "p99_ns").pooled
+
+
+def test_what_a_launch_withholds_below_the_step_of_its_clock_is_not_pooled_either(tmp_path):
+    path = tmp_path / "coarse.json"
+    whole = sample.document("one_case")
+    for record in whole["benchmarks"]:
+        record["ipcmark"]["distribution"] |= {"p50_ns": None, "histogram": sample.encode_histogram(numpy.zeros(2000, int))}
+    path.write_text(json.dumps(whole))
+    assert read(path).series[0].round_trip("p50_ns") is None
 
 
 def test_capacity_is_the_least_and_the_most_over_launches(tmp_path):

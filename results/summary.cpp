@@ -80,10 +80,13 @@ std::optional<double> load_over_launches(const Group& group) {
   return shares.empty() ? std::nullopt : std::optional(median(shares));
 }
 
-PooledPercentiles pool(const Group& group) {
+PooledPercentiles pool(const Group& group, double clock_step_ns) {
   const Histogram all = pooled_histogram(group.launches);
-  return {all.percentile(0.5), all.percentile(0.9), all.percentile(0.99), all.percentile(0.999),
-          group.launches.size()};
+  const auto percentile = [&](double share) {
+    const std::optional<double> value = all.percentile(share);
+    return value && *value < clock_step_ns ? std::nullopt : value;
+  };
+  return {percentile(0.5), percentile(0.9), percentile(0.99), percentile(0.999), group.launches.size()};
 }
 
 CapacityFacts capacity_over_launches(const Group& group) {
@@ -181,7 +184,7 @@ CaseSummary summarize_case(const std::string& id, const Group& group, const RunH
   if (all_timed_single_events(group)) {
     summary.p50_ns = over_launches(group, &Distribution::p50_ns);
     summary.p99_ns = over_launches(group, &Distribution::p99_ns);
-    summary.pooled = pool(group);
+    summary.pooled = pool(group, header.machine.clock.step_ns);
   }
   if (const auto of_latency = latency_floor(floors, group.launches)) {
     if (summary.p50_ns) {

@@ -13,7 +13,7 @@
 namespace ipcmark {
 
 // Percentiles of all launches' samples taken together: more samples reach further into the tail, at the price
-// of mixing launches. nullopt with fewer than 100 samples beyond.
+// of mixing launches. nullopt with fewer than 100 samples beyond, and where it is less than the clock's step.
 struct PooledPercentiles {
   std::optional<double> p50_ns, p90_ns, p99_ns, p999_ns;
   std::size_t launches_pooled = 0;

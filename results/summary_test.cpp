@@ -69,6 +69,16 @@ TEST(Summary, TakesNoTimeOfAScheduleForAFigureThatStandsOnAFloor) {
   EXPECT_FALSE(summarize_cases(sample::results(7)).front().scheduled);
 }
 
+TEST(Summary, PoolsNoPercentileBelowTheStepOfTheClock) {
+  ResultFile results = sample::results(7);
+  const double p50_ns = *summarize_cases(results)[0].pooled->p50_ns;
+  results.header.machine.clock.step_ns = p50_ns;
+  EXPECT_EQ(summarize_cases(results)[0].pooled->p50_ns, p50_ns);
+  results.header.machine.clock.step_ns = p50_ns + 1;
+  EXPECT_FALSE(summarize_cases(results)[0].pooled->p50_ns);
+  EXPECT_TRUE(summarize_cases(results)[0].pooled->p99_ns);
+}
+
 TEST(Summary, WithholdsAPercentileThatOneLaunchLacks) {
   ResultFile results = sample::results(7);
   results.launches[0].measurement.distribution->p99_ns.reset();

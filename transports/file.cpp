@@ -80,11 +80,8 @@ class ReadPosition {
  public:
   explicit ReadPosition(const Meeting& meeting) : meeting_(meeting) {}
 
-  // By the process number that whoever mounted /proc knows this process by.
   static void tell(Meeting& meeting, int fd) {
-    std::array<char, 64> process{};
-    if (readlink("/proc/self", process.data(), process.size() - 1) < 0) fail("readlink /proc/self");
-    const std::string path = fmt::format("/proc/{}/fdinfo/{}", process.data(), fd);
+    const std::string path = fmt::format("/proc/{}/fdinfo/{}", number_in_proc(), fd);
     meeting.publish(follower, std::as_bytes(std::span(path)));
   }
 
@@ -397,7 +394,7 @@ class NamedFile {
 
   // False where this is refused.
   bool bind_from_disk() {
-    const OwnedName on_disk(disk_directory() + "/" + unique_name(), unlink);
+    const OwnedName on_disk(disk_directory() + "/" + unique_name_for_all(), unlink);
     try {
       file_ = create(on_disk.text());
     } catch (const std::system_error&) {

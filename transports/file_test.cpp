@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> manners{"file", "file_sync", "file_sync_100", "file_cold", "file_cold_random"};
+const std::vector<std::string> manners{"file_sync", "file_sync_100", "file_cold", "file_cold_random"};
 
 bool lies_on_a_disk(const std::string& path) {
   struct statfs system;
@@ -55,7 +55,9 @@ TEST(FileManners, MoveEveryMessageOfEveryWorkload) {
     const TransportEntry& entry = Registry::instance().at(manner);
     for (const WorkloadEntry& workload : entry.workloads) {
       for (const Case& c : with_every_wait({.workload = std::string(workload.name), .transport = manner})) {
-        if (why_not(c).empty()) measure_case(c, 20);
+        if (!why_not(c).empty()) continue;
+        measure_case(c, 20);
+        break;
       }
     }
   }

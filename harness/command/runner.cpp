@@ -342,6 +342,9 @@ class Run {
       fail(planned, round, *failure);
     } else {
       auto& measurement = std::get<Measurement>(outcome);
+      const double step_ns = header_.machine.clock.step_ns;
+      if (measurement.distribution) withhold_below_step(*measurement.distribution, step_ns);
+      for (Distribution& further : measurement.further_distributions) withhold_below_step(further, step_ns);
       // Most workloads begin by one role's clock and end by another's; a round trip needs but one.
       if (!header_.machine.clock.ordered && !workload_of(planned.benchmark_case).one_clock) {
         measurement.verdict.grade = Grade::invalid;
