@@ -93,11 +93,10 @@ class ReadPosition {
       information_.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     }
     constexpr std::string_view begins = "pos:\t";
-    std::array<char, 64> text{};
-    const ssize_t got = information_ ? pread(information_.get(), text.data(), text.size(), 0) : 0;
-    if (got > static_cast<ssize_t>(begins.size()) && std::string_view(text.data()).starts_with(begins)) {
-      std::from_chars(text.data() + begins.size(), text.data() + got, bytes_);
-    }
+    std::array<char, 64> buffer;
+    const ssize_t got = information_ ? pread(information_.get(), buffer.data(), buffer.size(), 0) : 0;
+    const std::string_view text(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (text.starts_with(begins)) std::from_chars(text.begin() + begins.size(), text.end(), bytes_);
     return bytes_;
   }
 
@@ -207,7 +206,7 @@ class FileSender : public ByteStreamSender<AppendOperations> {
     return Io::done;
   }
 
-  // Often enough that the peak is one, seldom enough that it costs nothing.
+  // Often enough for a peak and for the limit, seldom enough that it costs nothing.
   void look() {
     constexpr std::uint64_t between_looks = 512 << 10;
     look_at_bytes_ = bytes_ + between_looks;
