@@ -341,7 +341,7 @@ INSTANTIATE_TEST_SUITE_P(AllWaits, RingUnderStress,
                          });
 
 TEST_P(RingUnderStress, TwoThreadsHandOverEveryByteInOrder) {
-  constexpr std::uint64_t messages = 200 * patience;
+  constexpr std::uint64_t messages = 100 * patience;
   at_each_capacity(72, [&](const RingShape& shape) {
     for (const Access send_access : {Access::copy, Access::loan}) {
       for (const Access receive_access : {Access::copy, Access::loan}) {
@@ -355,7 +355,7 @@ TEST_P(RingUnderStress, TwoThreadsHandOverEveryByteInOrder) {
 }
 
 TEST_P(RingUnderStress, TwoProcessesHandOverEveryByteInOrder) {
-  constexpr std::uint64_t messages = 200 * patience;
+  constexpr std::uint64_t messages = 100 * patience;
   const auto [first, last] = first_and_last_allowed_pu();
   at_each_capacity(100, [&, first = first, last = last](const RingShape& shape) {
     for (const Access access : {Access::copy, Access::loan}) {
@@ -373,7 +373,7 @@ TEST_P(RingUnderStress, TwoProcessesHandOverEveryByteInOrder) {
 
 // Both sides dawdle at moments of their own, so that each finds the other asleep, about to sleep and awake.
 TEST_P(RingUnderStress, SidesThatDawdleNowAndThenLoseNothing) {
-  constexpr std::uint64_t messages = 200 * patience;
+  constexpr std::uint64_t messages = 100 * patience;
   const auto dawdle = [](std::uint64_t i, std::uint64_t salt) {
     const std::uint64_t dice = (i + salt) * 0x9e3779b97f4a7c15u >> 32;
     if (dice % 32 == 0) std::this_thread::sleep_for(std::chrono::microseconds(dice % 61));

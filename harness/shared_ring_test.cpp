@@ -554,7 +554,7 @@ TEST_P(SharedRingUnderStress, ThreadsReceiveEveryMessageExactlyOnceAndEachSender
   for (const Wait send_wait : waits) {
     for (const Wait receive_wait : waits) {
       const SharedRingShape ring = shape(send_wait, receive_wait);
-      const std::uint64_t messages_each = 200 * patience / ring.senders;
+      const std::uint64_t messages_each = 100 * patience / ring.senders;
       const SharedRingRegion region(ring);
       Oracle oracle(ring.senders, messages_each);
       ASSERT_EQ(trouble_among_threads(region.span(), ring, messages_each, oracle), "");
@@ -566,7 +566,7 @@ TEST_P(SharedRingUnderStress, ThreadsReceiveEveryMessageExactlyOnceAndEachSender
 TEST_P(SharedRingUnderStress, ProcessesReceiveEveryMessageExactlyOnceAndEachSendersInOrder) {
   for (const Wait wait : {Wait::yield, Wait::futex}) {
     const SharedRingShape ring = shape(wait, wait);
-    const std::uint64_t messages_each = 500 * patience / ring.senders;
+    const std::uint64_t messages_each = 250 * patience / ring.senders;
     const SharedRingRegion region(ring);
     Oracle oracle(ring.senders, messages_each);
     TestWork work;
@@ -585,7 +585,7 @@ TEST_P(SharedRingUnderStress, ProcessesReceiveEveryMessageExactlyOnceAndEachSend
 TEST_P(SharedRingUnderStress, WhatIsNotReceivedWasDropped) {
   for (const Wait wait : waits) {
     const SharedRingShape ring = shape(wait, wait);
-    const std::uint64_t messages_each = 400 * patience / ring.senders;
+    const std::uint64_t messages_each = 200 * patience / ring.senders;
     const SharedRingRegion region(ring);
     Oracle oracle(ring.senders, messages_each);
     std::atomic<std::uint64_t> dropped{0};
