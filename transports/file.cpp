@@ -15,7 +15,8 @@
 // from the page cache (posix_fadvise(2)), with file_cold_random without reading ahead.
 //
 // What has been read stays, up to half of the limit on the backlog; then a sender frees it (fallocate(2)), so
-// that a long run does not fill the disk. The backlog's limit is 1 GiB, or a quarter of the disk's room.
+// that a long run does not fill the disk. The backlog's limit is 1 GiB, or a quarter of the file
+// system's room.
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -178,7 +179,7 @@ class FileSender : public ByteStreamSender<AppendOperations> {
   [[noreturn]] void wait_to_send() { throw std::logic_error("a file's sender waits"); }
 
   std::optional<CapacityFacts::Limit> limit() const {
-    return CapacityFacts::Limit{limit_bytes_, "bytes", "a quarter of the disk's room, at most 1 GiB"};
+    return CapacityFacts::Limit{limit_bytes_, "bytes", "a quarter of its file system's room, at most 1 GiB"};
   }
   Backlog peak_backlog() const { return peak_; }
   std::uint64_t most_messages() const { return limit_bytes_ / (frame_bytes + largest_bytes_); }
@@ -391,7 +392,7 @@ class NamedFile {
     return file;
   }
 
-  // False where this is refused.
+  // False where this is refused: the file is then in memory only, as the launch's directory is.
   bool bind_from_disk() {
     const OwnedName on_disk(disk_directory() + "/" + unique_name_for_all(), unlink);
     try {

@@ -27,7 +27,6 @@ bool lies_on_a_disk(const std::string& path) {
   return statfs(path.c_str(), &system) == 0 && system.f_type != TMPFS_MAGIC;
 }
 
-// In one process, both ends.
 class FileInAFolder : public testing::Test {
  protected:
   // `use` gets the link in the parent of a launch, where links are made.
